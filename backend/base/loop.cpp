@@ -1,0 +1,104 @@
+#include "backend/base/loop.h"
+
+#include <cassert>
+#include <stdexcept>
+
+namespace leger {
+namespace {
+
+// The frame that owns a spawned task: runs at once, destroys itself at its end.
+struct Detached {
+  struct promise_type {
+    Detached get_return_object() noexcept { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    void unhandled_exception() noexcept { std::terminate(); }
+  };
+};
+
+Detached detach(Task<void> task) { co_await task; }
+
+}  // namespace
+
+Loop::Loop(const Clock& clock) : clock_(clock) {
+  if (uv_loop_init(&loop_) != 0) throw std::runtime_error("libuv cannot make an event loop");
+  uv_idle_init(&loop_, &ready_idle_);
+  ready_idle_.data = this;
+  uv_async_init(&loop_, &posted_async_, on_posted);
+  posted_async_.data = this;
+  timers_ = std::make_unique<Timers>(&loop_, clock_);
+}
+
+Loop::~Loop() {
+  assert(live_tasks_ == 0);
+  timers_->close();
+  uv_close(reinterpret_cast<uv_handle_t*>(&ready_idle_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&posted_async_), nullptr);
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  [[maybe_unused]] const int left = uv_loop_close(&loop_);
+  assert(left == 0);
+}
+
+Task<void> Loop::rooted(Loop& loop, Task<void> task, FailureHandler on_failure) {
+  try {
+    co_await task;
+  } catch (...) {
+    on_failure(std::current_exception());
+  }
+  --loop.live_tasks_;
+  if (loop.live_tasks_ == 0 && loop.stop_when_idle_) loop.stop();
+}
+
+void Loop::spawn(Task<void> task, FailureHandler on_failure) {
+  ++live_tasks_;
+  detach(rooted(*this, std::move(task), std::move(on_failure)));
+}
+
+void Loop::resume_soon(std::coroutine_handle<> waiter) {
+  if (ready_.empty()) uv_idle_start(&ready_idle_, on_ready);
+  ready_.push_back(waiter);
+}
+
+void Loop::on_ready(uv_idle_t* handle) {
+  auto& loop = *static_cast<Loop*>(handle->data);
+  const auto ready = std::exchange(loop.ready_, {});
+  uv_idle_stop(handle);
+  for (const auto waiter : ready) waiter.resume();
+}
+
+void Loop::post(std::function<void()> work) {
+  const std::scoped_lock lock(posted_mutex_);
+  posted_.push_back(std::move(work));
+  uv_async_send(&posted_async_);
+}
+
+void Loop::on_posted(uv_async_t* handle) {
+  auto& loop = *static_cast<Loop*>(handle->data);
+  std::vector<std::function<void()>> posted;
+  {
+    const std::scoped_lock lock(loop.posted_mutex_);
+    posted.swap(loop.posted_);
+  }
+  for (const auto& work : posted) work();
+}
+
+void Loop::run() { uv_run(&loop_, UV_RUN_DEFAULT); }
+
+void Loop::run_until_idle() {
+  if (live_tasks_ == 0) return;
+  stop_when_idle_ = true;
+  run();
+  stop_when_idle_ = false;
+}
+
+void Loop::stop() { uv_stop(&loop_); }
+
+Task<void> sleep_for(Loop& loop, std::uint64_t milliseconds) {
+  const OneShot<bool> elapsed(loop);
+  Timer timer(loop.timers(), [&elapsed] { elapsed.set(true); });
+  timer.set_in(milliseconds);
+  co_await elapsed;
+}
+
+}  // namespace leger

@@ -1,0 +1,57 @@
+#pragma once
+
+// AES-256-GCM by OpenSSL (NIST SP 800-38D): 96-bit random nonce, 128-bit tag, associated data bound. Any thread.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "backend/base/error.h"
+#include "backend/base/secret.h"
+#include "backend/crypto/key.h"
+
+namespace leger {
+
+struct Sealed {
+  std::string nonce;       // 12 bytes
+  std::string ciphertext;  // as long as the plaintext
+  std::string tag;         // 16 bytes
+};
+
+// Encrypts under a fresh random nonce.
+Result<Sealed> seal(const Key& key, std::string_view plaintext, std::string_view associated_data);
+
+// The plaintext; internal_error without a reason when any bit of the four inputs is not what was sealed.
+Result<Secret> open_sealed(const Key& key, const Sealed& sealed, std::string_view associated_data);
+
+// What binds a secret's ciphertext to its row (threats T27): "leger/secret/v2" ‖ len32‖user_uuid ‖ len32‖name ‖ u64 version
+// ‖ u32 key id, all numbers big-endian.
+std::string secret_associated_data(std::string_view user_uuid, std::string_view name, std::uint64_t version,
+                                   std::uint32_t key_id);
+
+// What binds a wrapped data key to its number (threats T30): "leger/dek/v1" ‖ u32 key id.
+std::string data_key_associated_data(std::uint32_t key_id);
+
+// A random UUID (version 4), lower case.
+std::string random_uuid();
+// UUID version 5 of a name in the DNS namespace (RFC 9562 §5.5), lower case.
+std::string name_uuid(std::string_view name);
+
+// Lower-case hex SHA-256, fed in parts.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void update(std::string_view bytes);
+  // Once, at the end.
+  std::string hex();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+}  // namespace leger

@@ -1,0 +1,98 @@
+#pragma once
+
+// Secrets as they rest: ciphertext rows with their versions, and the wrapped data keys. A seam (see users.h). Knows no
+// key and no plaintext. Loop thread.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/base/error.h"
+#include "backend/base/task.h"
+#include "backend/store/database.h"
+
+namespace leger {
+
+struct SecretInfo {
+  std::string name;
+  std::uint64_t version = 0;
+  std::string created_at;  // of the secret's first version since it was last deleted; RFC 3339
+  std::string updated_at;  // of this version
+};
+
+struct SealedValue {
+  std::uint32_t key_id = 0;
+  std::uint32_t encryption_version = 0;
+  std::string nonce;
+  std::string ciphertext;
+  std::string tag;
+};
+
+struct StoredSecret {
+  SecretInfo info;
+  SealedValue value;
+};
+
+struct WrappedKey {
+  std::uint32_t key_id = 0;
+  std::string nonce;
+  std::string ciphertext;
+  std::string tag;
+  std::string created_at;
+};
+
+struct PutSecret {
+  std::string user_uuid;
+  std::string name;
+  std::string now;                            // RFC 3339
+  std::optional<std::uint64_t> if_version;    // 0: must not exist
+  std::uint32_t keep_versions = 10;           // older versions of this secret are dropped
+  // Called on the writer's thread with the number this value gets; what it captures lives until the write has ended.
+  std::function<Result<SealedValue>(std::uint64_t version)> seal;
+};
+
+struct PutOutcome {
+  SecretInfo info;
+  bool created = false;
+};
+
+class Secrets {
+ public:
+  virtual ~Secrets() = default;
+  // By name, those after `after` (empty: from the start), at most `limit`.
+  virtual Result<std::vector<SecretInfo>> list(const std::string& user_uuid, const std::string& after,
+                                               std::uint32_t limit) = 0;
+  virtual Result<std::uint64_t> count(const std::string& user_uuid) = 0;
+  // The current or the given version; secret_not_found for an absent, deleted or foreign one alike.
+  virtual Result<StoredSecret> get(const std::string& user_uuid, const std::string& name,
+                                   std::optional<std::uint64_t> version) = 0;
+  // Allots the next number (never one used before, deleted secrets included), seals and inserts in one transaction.
+  // conflict where `if_version` is not the current version; its `details` are {"version":N}.
+  virtual Task<Result<PutOutcome>> put(PutSecret put) = 0;
+  // Its versions are gone, ciphertext too; the number it had reached is kept.
+  virtual Task<Result<void>> remove(std::string user_uuid, std::string name, std::string now) = 0;
+
+  virtual Result<std::vector<WrappedKey>> wrapped_keys() = 0;
+  virtual Task<Result<void>> add_wrapped_key(WrappedKey key) = 0;
+};
+
+class SqliteSecrets final : public Secrets {
+ public:
+  explicit SqliteSecrets(Database& database) : database_(database) {}
+  Result<std::vector<SecretInfo>> list(const std::string& user_uuid, const std::string& after,
+                                       std::uint32_t limit) override;
+  Result<std::uint64_t> count(const std::string& user_uuid) override;
+  Result<StoredSecret> get(const std::string& user_uuid, const std::string& name,
+                           std::optional<std::uint64_t> version) override;
+  Task<Result<PutOutcome>> put(PutSecret put) override;
+  Task<Result<void>> remove(std::string user_uuid, std::string name, std::string now) override;
+  Result<std::vector<WrappedKey>> wrapped_keys() override;
+  Task<Result<void>> add_wrapped_key(WrappedKey key) override;
+
+ private:
+  Database& database_;
+};
+
+}  // namespace leger

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "backend/base/secret.h"
 #include "backend/base/text.h"
 
 namespace leger {
@@ -18,6 +19,12 @@ using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
 // One exchange: what libcurl writes into, and who waits for its end.
 struct Exchange {
   Exchange(Loop& loop, HttpRequest sent) : request(std::move(sent)), done(loop) {}
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  // What is sent may be a secret's value.
+  ~Exchange() {
+    if (request.body) wipe(*request.body);
+  }
 
   HttpRequest request;
   HttpResponse response;

@@ -20,8 +20,8 @@ namespace leger {
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string url;          // with unix_socket the host in it is only a name
-  std::string unix_socket;  // path; empty: TCP
+  std::string url;                   // with unix_socket the host in it is only a name
+  std::string unix_socket;           // path; empty: TCP
   std::vector<std::string> headers;  // "Name: value"
   std::optional<std::string> body;
   std::size_t max_body_bytes = 8 * 1024 * 1024;  // of the answer; a longer one is an error
@@ -46,8 +46,8 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // Any HTTP status is an answer; the error, `upstream_failed`, means that none came: libcurl's reason is in the message.
-  // Redirects are not followed, proxies of the environment are not used.
+  // Any HTTP status is an answer; the error, `upstream_failed`, means that none came: libcurl's reason is in the
+  // message. Redirects are not followed, proxies of the environment are not used.
   Task<Result<HttpResponse>> send(HttpRequest request);
 
  private:

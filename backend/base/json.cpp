@@ -12,50 +12,75 @@ class LimitCheck {
  public:
   explicit LimitCheck(JsonLimits limits) : limits_(limits) {}
 
-  // Always keeps the value: the text is bounded, so reading on to the end costs little.
+  // Keeps values up to the first problem; what follows is read without being stored, so that a text that is refused
+  // costs little.
   bool operator()(int depth, Json::parse_event_t event, const Json& value) {
     using Event = Json::parse_event_t;
+    if (!problem_.empty()) return false;
     if (event == Event::object_start || event == Event::array_start) {
       if (static_cast<std::size_t>(depth) >= limits_.depth) problem_ = "nested too deeply";
-      keys_.emplace_back();
+      levels_.emplace_back();
     } else if (event == Event::object_end || event == Event::array_end) {
-      keys_.pop_back();
+      levels_.pop_back();
     } else if (event == Event::key) {
       on_key(value.get_ref<const std::string&>());
     } else if (value.is_string() && !exempt() && value.get_ref<const std::string&>().size() > limits_.string_bytes) {
       problem_ = "a string is longer than " + std::to_string(limits_.string_bytes) + " bytes";
     }
-    return true;
+    return problem_.empty();
   }
 
   const std::string& problem() const { return problem_; }
 
  private:
+  struct Level {
+    std::set<std::string> keys;
+    std::string last_key;  // empty in arrays
+  };
+
   void on_key(const std::string& key) {
+    Level& level = levels_.back();
     if (key.size() > limits_.string_bytes) problem_ = "a field name is too long";
-    if (!keys_.back().insert(key).second) problem_ = "the field \"" + key.substr(0, 64) + "\" is there twice";
-    last_key_ = key;
+    if (!level.keys.insert(key).second) problem_ = "the field \"" + key.substr(0, 64) + "\" is there twice";
+    if (level.keys.size() > limits_.fields) problem_ = "an object has too many fields";
+    level.last_key = key;
   }
-  bool exempt() const { return last_key_ == "value" || last_key_ == "value_base64"; }
+  bool exempt() const {
+    return !levels_.empty() && (levels_.back().last_key == "value" || levels_.back().last_key == "value_base64");
+  }
 
   JsonLimits limits_;
-  std::vector<std::set<std::string>> keys_;
-  std::string last_key_;
+  std::vector<Level> levels_;
   std::string problem_;
 };
 
-}  // namespace
+// What callers need to tell apart: text that is not JSON, and JSON beyond the limits.
+struct Parsed {
+  Json value;
+  std::string problem;
+};
 
-Result<Json> parse_json(std::string_view text, JsonLimits limits) {
+Parsed parse(std::string_view text, JsonLimits limits) {
+  // nlohmann takes a zero byte for the end and does not look at what follows.
+  if (text.find('\0') != std::string_view::npos) return {Json(Json::value_t::discarded), {}};
   LimitCheck check(limits);
   Json value = Json::parse(
       text, [&check](int depth, Json::parse_event_t event, const Json& part) { return check(depth, event, part); },
       false);
-  if (value.is_discarded()) return Fail({Code::invalid_request, "The body is not valid JSON in UTF-8.", {}, {}});
-  if (!check.problem().empty()) {
-    return Fail({Code::invalid_request, "The JSON body is refused: " + check.problem() + ".", {}, {}});
+  return {std::move(value), check.problem()};
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text, JsonLimits limits) {
+  Parsed parsed = parse(text, limits);
+  if (!parsed.problem.empty()) {
+    return Fail({Code::invalid_request, "The JSON body is refused: " + parsed.problem + ".", {}, {}});
   }
-  return value;
+  if (parsed.value.is_discarded()) {
+    return Fail({Code::invalid_request, "The body is not valid JSON in UTF-8.", {}, {}});
+  }
+  return std::move(parsed.value);
 }
 
 Result<Json> parse_reply(std::string_view text, std::string_view who, std::size_t max_bytes) {
@@ -63,12 +88,9 @@ Result<Json> parse_reply(std::string_view text, std::string_view who, std::size_
     return Fail({Code::upstream_failed, std::string(who) + " sent an answer that " + std::string(why) + ".", {}, {}});
   };
   if (text.size() > max_bytes) return refused("is too large");
-  LimitCheck check({.depth = 64, .string_bytes = max_bytes});
-  Json value = Json::parse(
-      text, [&check](int depth, Json::parse_event_t event, const Json& part) { return check(depth, event, part); },
-      false);
-  if (value.is_discarded() || !check.problem().empty()) return refused("cannot be read");
-  return value;
+  Parsed parsed = parse(text, {.depth = 64, .string_bytes = max_bytes, .fields = 10'000});
+  if (parsed.value.is_discarded() || !parsed.problem.empty()) return refused("cannot be read");
+  return std::move(parsed.value);
 }
 
 std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }

@@ -19,7 +19,7 @@ namespace {
 // systemd names the journal's socket as DEVICE:INODE of standard error (systemd.exec(5), $JOURNAL_STREAM).
 bool stderr_is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
-  struct stat info {};
+  struct stat info{};
   if (stream == nullptr || fstat(STDERR_FILENO, &info) != 0) return false;
   return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino) == stream;
 }

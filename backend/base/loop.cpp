@@ -35,7 +35,9 @@ Loop::~Loop() {
   timers_->close();
   uv_close(reinterpret_cast<uv_handle_t*>(&ready_idle_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&posted_async_), nullptr);
-  uv_run(&loop_, UV_RUN_DEFAULT);
+  // More than once where a stop() came after the last run.
+  while (uv_run(&loop_, UV_RUN_DEFAULT) != 0) {
+  }
   [[maybe_unused]] const int left = uv_loop_close(&loop_);
   assert(left == 0);
 }
@@ -86,9 +88,8 @@ void Loop::on_posted(uv_async_t* handle) {
 void Loop::run() { uv_run(&loop_, UV_RUN_DEFAULT); }
 
 void Loop::run_until_idle() {
-  if (live_tasks_ == 0) return;
   stop_when_idle_ = true;
-  run();
+  while (live_tasks_ != 0) run();  // a stop() for another reason ends a run early
   stop_when_idle_ = false;
 }
 

@@ -71,8 +71,8 @@ class Loop {
   std::vector<std::function<void()>> posted_;
 };
 
-// A value that arrives once, from a callback: copies share it. The first set() wins; every wait has one producer that is
-// sure to call it, a deadline's timer at the latest. Loop thread only.
+// A value that arrives once, from a callback: copies share it. The first set() wins; every wait has one producer that
+// is sure to call it, a deadline's timer at the latest. Loop thread only.
 template <class T>
 class OneShot {
  public:

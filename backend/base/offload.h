@@ -1,7 +1,8 @@
 #pragma once
 
-// Blocking work off the loop: `co_await offload(loop, [..] { … })` runs the function on libuv's pool and gives its value
-// back on the loop. The function owns or outlives what it captures; it may not touch the loop. What it throws is rethrown.
+// Blocking work off the loop: `co_await offload(loop, [..] { … })` runs the function on libuv's pool and gives its
+// value back on the loop. The function owns or outlives what it captures; it may not touch the loop. What it throws is
+// rethrown.
 
 #include <uv.h>
 

@@ -3,7 +3,7 @@
 // A value that must not leak: moved, never copied or printed, wiped when it goes away. Whoever looks at it says so by
 // calling reveal(), which makes each such place greppable.
 
-#include <strings.h>
+#include <string.h>
 
 #include <string>
 #include <string_view>

@@ -15,7 +15,8 @@ void Timers::close() { uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr)
 
 void Timers::run_due() {
   const std::uint64_t now = now_ms();
-  while (!queue_.empty() && queue_.begin()->first <= now) {
+  // No more than there are now: a timer that sets itself to this moment is due in the loop's next turn.
+  for (std::size_t left = queue_.size(); left > 0 && !queue_.empty() && queue_.begin()->first <= now; --left) {
     Timer* timer = queue_.begin()->second;
     queue_.erase(queue_.begin());
     timer->is_queued_ = false;
@@ -29,16 +30,16 @@ void Timers::run_due() {
     on_due();
   }
   wake_at_ = UINT64_MAX;
-  wake_for_earliest();
+  // libuv before 1.45 runs a timer that is started with 0 in its own callback again before it looks at anything else.
+  wake_for_earliest(kNextTurnMs);
 }
 
-void Timers::wake_for_earliest() {
+void Timers::wake_for_earliest(std::uint64_t least_delay_ms) {
   if (queue_.empty() || queue_.begin()->first >= wake_at_) return;
   wake_at_ = queue_.begin()->first;
   const std::uint64_t now = now_ms();
-  const std::uint64_t delay = wake_at_ > now ? wake_at_ - now : 0;
-  uv_timer_start(
-      &wake_, [](uv_timer_t* handle) { static_cast<Timers*>(handle->data)->run_due(); }, delay, 0);
+  const std::uint64_t delay = std::max(least_delay_ms, wake_at_ > now ? wake_at_ - now : 0);
+  uv_timer_start(&wake_, [](uv_timer_t* handle) { static_cast<Timers*>(handle->data)->run_due(); }, delay, 0);
 }
 
 Timer::Timer(Timers& timers, std::function<void()> on_due) : timers_(timers), on_due_(std::move(on_due)) {}
@@ -52,7 +53,7 @@ void Timer::set_at(std::uint64_t at_ms) {
   if (is_queued_ && queued_->first <= at_ms) return;
   if (is_queued_) timers_.queue_.erase(queued_);
   queue_at(at_ms);
-  timers_.wake_for_earliest();
+  timers_.wake_for_earliest(0);
 }
 
 void Timer::queue_at(std::uint64_t at_ms) {

@@ -1,11 +1,12 @@
 #pragma once
 
-// Deadlines on the loop's clock. A Timer that is moved to a later time costs a store, not a heap operation: it is looked
-// at when its earlier time comes, which is what connections need, that push a deadline forward at every request.
+// Deadlines on the loop's clock. A Timer that is moved to a later time costs a store, not a heap operation: it is
+// looked at when its earlier time comes, which is what connections need, that push a deadline forward at every request.
 // Loop thread only.
 
 #include <uv.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -33,7 +34,8 @@ class Timers {
  private:
   friend class Timer;
   using Queue = std::multimap<std::uint64_t, Timer*>;
-  void wake_for_earliest();
+  static constexpr std::uint64_t kNextTurnMs = 1;
+  void wake_for_earliest(std::uint64_t least_delay_ms);
 
   const Clock& clock_;
   uv_timer_t wake_{};
@@ -52,7 +54,10 @@ class Timer {
 
   // Due once, at `at_ms` of the monotonic clock; replaces an earlier setting.
   void set_at(std::uint64_t at_ms);
-  void set_in(std::uint64_t milliseconds) { set_at(timers_.now_ms() + milliseconds); }
+  // Never where the sum is beyond the clock's end.
+  void set_in(std::uint64_t milliseconds) {
+    set_at(timers_.now_ms() + std::min(milliseconds, kNever - timers_.now_ms()));
+  }
   void clear() { due_ms_ = kNever; }
 
  private:

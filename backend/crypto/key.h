@@ -1,7 +1,7 @@
 #pragma once
 
-// 256-bit keys: in memory of libsodium's that is guarded, locked where the limit allows and wiped; on disk a 0400 file of
-// exactly 32 bytes. Values; any thread.
+// 256-bit keys: in memory of libsodium's that is guarded, locked where the limit allows and wiped; on disk a 0400 file
+// of exactly 32 bytes. Values; any thread.
 
 #include <sodium.h>
 
@@ -39,7 +39,8 @@ class Key {
 // `is_credential`).
 Result<std::optional<Key>> read_key_file(const std::string& path, bool is_credential);
 
-// Makes `path` with a new key: 0400, its bytes and its folder entry durable before this returns. conflict where it exists.
+// Makes `path` with a new key: 0400, its bytes and its folder entry durable before this returns. conflict where it
+// exists.
 Result<Key> make_key_file(const std::string& path);
 
 }  // namespace leger

@@ -25,8 +25,8 @@ Result<Sealed> seal(const Key& key, std::string_view plaintext, std::string_view
 // The plaintext; internal_error without a reason when any bit of the four inputs is not what was sealed.
 Result<Secret> open_sealed(const Key& key, const Sealed& sealed, std::string_view associated_data);
 
-// What binds a secret's ciphertext to its row (threats T27): "leger/secret/v2" ‖ len32‖user_uuid ‖ len32‖name ‖ u64 version
-// ‖ u32 key id, all numbers big-endian.
+// What binds a secret's ciphertext to its row (threats T27): "leger/secret/v2" ‖ len32‖user_uuid ‖ len32‖name ‖ u64
+// version ‖ u32 key id, all numbers big-endian.
 std::string secret_associated_data(std::string_view user_uuid, std::string_view name, std::uint64_t version,
                                    std::uint32_t key_id);
 

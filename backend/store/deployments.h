@@ -1,7 +1,7 @@
 #pragma once
 
-// Deployments of this host: what is under way, what is live, what was. The row of a deployment is also its journal: it is
-// written before each step that a crash would leave half done. Loop thread.
+// Deployments of this host: what is under way, what is live, what was. The row of a deployment is also its journal: it
+// is written before each step that a crash would leave half done. Loop thread.
 
 #include <cstdint>
 #include <optional>
@@ -17,21 +17,21 @@ namespace leger {
 struct Deployment {
   std::string id;
   std::string user_uuid;
-  std::string name;            // of the app
-  std::uint64_t version = 0;   // of the release
-  std::string kind;            // install, rollback, remove, sync
-  std::string state;           // as the contract names them
+  std::string name;           // of the app
+  std::uint64_t version = 0;  // of the release
+  std::string kind;           // install, rollback, remove, sync
+  std::string state;          // as the contract names them
   std::string created_at;
   std::optional<std::string> finished_at;
-  std::string plan;            // JSON text; empty before there is one
-  std::string error;           // JSON text of the failure report; empty where it did not fail
-  std::string journal;         // JSON text for recovery and for what is live; the deployer's own
-  bool live = false;           // this is what runs now under `name`
+  std::string plan;     // JSON text; empty before there is one
+  std::string error;    // JSON text of the failure report; empty where it did not fail
+  std::string journal;  // JSON text for recovery and for what is live; the deployer's own
+  bool live = false;    // this is what runs now under `name`
 };
 
 struct DeploymentQuery {
-  std::string name;          // empty: every app
-  std::string before;        // id of the oldest one already seen; empty: from the newest
+  std::string name;    // empty: every app
+  std::string before;  // id of the oldest one already seen; empty: from the newest
   std::uint32_t limit = 100;
 };
 
@@ -52,8 +52,8 @@ class Deployments {
 
   // conflict, with {"id":"…"} of it in `details`, while another has not ended.
   Task<Result<void>> add(Deployment deployment);
-  // Writes state, plan, error, journal, finished_at and live of the row with that id. Where `live` is set, every other row
-  // of the same name loses it in the same transaction; a `removed` row takes it from all.
+  // Writes state, plan, error, journal, finished_at and live of the row with that id. Where `live` is set, every other
+  // row of the same name loses it in the same transaction; a `removed` row takes it from all.
   Task<Result<void>> update(Deployment deployment);
 
  private:

@@ -53,7 +53,8 @@ class Releases {
   virtual Result<Release> latest(const std::string& user_uuid, const std::string& deployment_name) = 0;
   // Allots the version inside the inserting transaction (numbers are never used twice) and sets id-independent fields
   // `version` and `r2_path`; `place` puts the file where `r2_path` says, durably, on the writer's thread before the
-  // commit. Where the newest release of the same name has the same sha256, nothing is placed and that one is the outcome.
+  // commit. Where the newest release of the same name has the same sha256, nothing is placed and that one is the
+  // outcome.
   virtual Task<Result<AddOutcome>> add(Release release, std::function<Result<void>(const Release&)> place) = 0;
 };
 

@@ -46,9 +46,9 @@ struct WrappedKey {
 struct PutSecret {
   std::string user_uuid;
   std::string name;
-  std::string now;                            // RFC 3339
-  std::optional<std::uint64_t> if_version;    // 0: must not exist
-  std::uint32_t keep_versions = 10;           // older versions of this secret are dropped
+  std::string now;                          // RFC 3339
+  std::optional<std::uint64_t> if_version;  // 0: must not exist
+  std::uint32_t keep_versions = 10;         // older versions of this secret are dropped
   // Called on the writer's thread with the number this value gets; what it captures lives until the write has ended.
   std::function<Result<SealedValue>(std::uint64_t version)> seal;
 };

@@ -1,0 +1,116 @@
+#include "backend/crypto/seal.h"
+
+#include <openssl/evp.h>
+#include <sodium.h>
+
+#include <climits>
+#include <utility>
+
+#include "backend/crypto/gcm.h"
+
+namespace leger {
+namespace {
+
+using detail::kNonceBytes;
+using detail::kTagBytes;
+
+struct FreeCipher {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using Cipher = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
+
+unsigned char* writable(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+
+const unsigned char* readable(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+
+// OpenSSL counts in int.
+bool countable(std::string_view bytes) { return bytes.size() <= INT_MAX; }
+
+Error cannot_seal() { return {Code::internal_error, "AES-256-GCM: the value could not be encrypted", {}, {}}; }
+
+// Says nothing about which of the inputs is wrong: that is nobody's business who may have changed one.
+Error cannot_open() {
+  return {Code::internal_error,
+          "AES-256-GCM: the stored value is not what was encrypted, or the key is another",
+          "Restore the database and its key file from the same backup.",
+          {}};
+}
+
+void append_number(std::string& to, std::uint64_t number, int bytes) {
+  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) to.push_back(static_cast<char>(number >> shift & 0xff));
+}
+
+void append_counted(std::string& to, std::string_view text) {
+  append_number(to, text.size(), 4);
+  to += text;
+}
+
+}  // namespace
+
+Result<Sealed> detail::seal_under_nonce(const Key& key, std::string nonce, std::string_view plaintext,
+                                        std::string_view associated_data) {
+  if (nonce.size() != kNonceBytes || !countable(plaintext) || !countable(associated_data)) return Fail(cannot_seal());
+  Sealed sealed{std::move(nonce), std::string(plaintext.size(), '\0'), std::string(kTagBytes, '\0')};
+  const Cipher cipher(EVP_CIPHER_CTX_new());
+  int written = 0;
+  int last = 0;
+  const bool done =
+      cipher != nullptr &&
+      EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) ==
+          1 &&
+      EVP_EncryptUpdate(cipher.get(), nullptr, &written, readable(associated_data),
+                        static_cast<int>(associated_data.size())) == 1 &&
+      EVP_EncryptUpdate(cipher.get(), writable(sealed.ciphertext), &written, readable(plaintext),
+                        static_cast<int>(plaintext.size())) == 1 &&
+      EVP_EncryptFinal_ex(cipher.get(), writable(sealed.ciphertext) + written, &last) == 1 &&
+      EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, static_cast<int>(kTagBytes), sealed.tag.data()) == 1;
+  if (!done) return Fail(cannot_seal());
+  return sealed;
+}
+
+Result<Sealed> seal(const Key& key, std::string_view plaintext, std::string_view associated_data) {
+  std::string nonce(kNonceBytes, '\0');
+  // The kernel's own, for each nonce anew: a generator of this process would repeat itself in a resumed snapshot.
+  randombytes_buf(nonce.data(), nonce.size());
+  return detail::seal_under_nonce(key, std::move(nonce), plaintext, associated_data);
+}
+
+Result<Secret> open_sealed(const Key& key, const Sealed& sealed, std::string_view associated_data) {
+  if (sealed.nonce.size() != kNonceBytes || sealed.tag.size() != kTagBytes) return Fail(cannot_open());
+  if (!countable(sealed.ciphertext) || !countable(associated_data)) return Fail(cannot_open());
+  Secret plaintext(std::string(sealed.ciphertext.size(), '\0'));
+  std::string tag = sealed.tag;  // OpenSSL takes it through a pointer that is not const
+  const Cipher cipher(EVP_CIPHER_CTX_new());
+  int written = 0;
+  int last = 0;
+  const bool done =
+      cipher != nullptr &&
+      EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) ==
+          1 &&
+      EVP_DecryptUpdate(cipher.get(), nullptr, &written, readable(associated_data),
+                        static_cast<int>(associated_data.size())) == 1 &&
+      EVP_DecryptUpdate(cipher.get(), writable(plaintext.buffer()), &written, readable(sealed.ciphertext),
+                        static_cast<int>(sealed.ciphertext.size())) == 1 &&
+      EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, static_cast<int>(kTagBytes), tag.data()) == 1 &&
+      EVP_DecryptFinal_ex(cipher.get(), writable(plaintext.buffer()) + written, &last) == 1;
+  if (!done) return Fail(cannot_open());
+  return plaintext;
+}
+
+std::string secret_associated_data(std::string_view user_uuid, std::string_view name, std::uint64_t version,
+                                   std::uint32_t key_id) {
+  std::string data = "leger/secret/v2";
+  append_counted(data, user_uuid);
+  append_counted(data, name);
+  append_number(data, version, 8);
+  append_number(data, key_id, 4);
+  return data;
+}
+
+std::string data_key_associated_data(std::uint32_t key_id) {
+  std::string data = "leger/dek/v1";
+  append_number(data, key_id, 4);
+  return data;
+}
+
+}  // namespace leger

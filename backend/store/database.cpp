@@ -1,0 +1,68 @@
+#include "backend/store/database.h"
+
+#include <system_error>
+#include <utility>
+
+#include "backend/store/migrations.h"
+#include "backend/store/writer.h"
+
+namespace leger {
+namespace {
+
+constexpr std::uint64_t kCheckPatienceMs = 5000;
+
+Result<void> read_a_page(Connection& connection) {
+  return connection.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").run();
+}
+
+}  // namespace
+
+Database::Database(Loop& loop) : loop_(loop) {}
+
+Database::~Database() = default;
+
+Result<std::unique_ptr<Database>> Database::open(Loop& loop, const std::string& state_dir) {
+  std::unique_ptr<Database> database(new Database(loop));
+  auto folder = StateFolder::open(state_dir);
+  if (!folder) return Fail(folder.error());
+  database->folder_ = *std::move(folder);
+  const std::string path = database->folder_->database_path();
+  if (auto prepared = database->folder_->prepare_database_file(); !prepared) return Fail(prepared.error());
+
+  auto writing = Connection::open(path, Connection::Access::read_write);
+  if (!writing) return Fail(writing.error());
+  if (auto migrated = migrate(**writing, path); !migrated) return Fail(migrated.error());
+  auto reading = Connection::open(path, Connection::Access::read_only);
+  if (!reading) return Fail(reading.error());
+  database->reader_ = *std::move(reading);
+  if (auto readable = read_a_page(*database->reader_); !readable) return Fail(readable.error());
+  try {
+    database->writer_ = std::make_unique<Writer>(loop, *std::move(writing));
+  } catch (const std::system_error& problem) {
+    return Fail(system_error("cannot start the store's thread", problem.code().value()));
+  }
+  return database;
+}
+
+Task<Result<void>> Database::write(Work work, Trace trace) {
+  const Writer::Done done(loop_);
+  if (auto queued = writer_->submit(std::move(work), trace, done); !queued) co_return queued;
+  auto result = co_await done;
+  co_return result;
+}
+
+Task<Result<void>> Database::check() {
+  if (auto readable = read_a_page(*reader_); !readable) co_return readable;
+  const Writer::Done done(loop_);
+  Timer deadline(loop_.timers(), [done] {
+    done.set(
+        Fail({Code::unavailable, "the store's writer has not answered for 5 s", "Check the disk of state_dir.", {}}));
+  });
+  deadline.set_in(kCheckPatienceMs);
+  auto nothing = [](Connection&) -> Result<void> { return {}; };
+  if (auto queued = writer_->submit(nothing, Trace::may_stay_in_log, done); !queued) co_return queued;
+  auto result = co_await done;
+  co_return result;
+}
+
+}  // namespace leger

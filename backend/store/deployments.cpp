@@ -1,0 +1,187 @@
+#include "backend/store/deployments.h"
+
+#include <utility>
+
+#include "backend/base/json.h"
+
+namespace leger {
+namespace {
+
+constexpr const char* kList =
+    "SELECT id, user_uuid, name, version, kind, state, created_at, finished_at, plan, error, journal, live FROM "
+    "deployments"
+    " WHERE (?1 = '' OR name = ?1) AND (?2 = '' OR sequence < (SELECT sequence FROM deployments WHERE id = ?2))"
+    " ORDER BY sequence DESC LIMIT ?3";
+
+constexpr const char* kCount = "SELECT count(*) FROM deployments WHERE ?1 = '' OR name = ?1";
+
+constexpr const char* kGet =
+    "SELECT id, user_uuid, name, version, kind, state, created_at, finished_at, plan, error, journal, live FROM "
+    "deployments"
+    " WHERE id = ?1";
+
+constexpr const char* kLive =
+    "SELECT id, user_uuid, name, version, kind, state, created_at, finished_at, plan, error, journal, live FROM "
+    "deployments"
+    " WHERE live = 1 ORDER BY name";
+
+constexpr const char* kLiveOfName =
+    "SELECT id, user_uuid, name, version, kind, state, created_at, finished_at, plan, error, journal, live FROM "
+    "deployments"
+    " WHERE live = 1 AND name = ?1";
+
+constexpr const char* kUnfinished =
+    "SELECT id, user_uuid, name, version, kind, state, created_at, finished_at, plan, error, journal, live FROM "
+    "deployments"
+    " WHERE finished_at IS NULL ORDER BY sequence";
+
+constexpr const char* kAdd =
+    "INSERT INTO deployments (id, user_uuid, name, version, kind, state, created_at, finished_at, plan, error, "
+    "journal, live)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+constexpr const char* kRetire =
+    "UPDATE deployments SET live = 0 WHERE live = 1 AND name = (SELECT name FROM deployments WHERE id = ?1)";
+
+constexpr const char* kUpdate =
+    "UPDATE deployments SET state = ?2, plan = ?3, error = ?4, journal = ?5, finished_at = ?6, live = ?7 WHERE id = ?1";
+
+Error no_such_deployment() {
+  return {Code::deployment_not_found, "there is no such deployment", "Check its id: leger status shows what runs.", {}};
+}
+
+Deployment deployment_of(const Statement& row) {
+  return {.id = row.text(0),
+          .user_uuid = row.text(1),
+          .name = row.text(2),
+          .version = static_cast<std::uint64_t>(row.integer(3)),
+          .kind = row.text(4),
+          .state = row.text(5),
+          .created_at = row.text(6),
+          .finished_at = row.optional_text(7),
+          .plan = row.text(8),
+          .error = row.text(9),
+          .journal = row.text(10),
+          .live = row.integer(11) == 1};
+}
+
+Result<std::optional<Deployment>> find(Statement& statement) {
+  const auto row = statement.step();
+  if (!row) return Fail(row.error());
+  if (!*row) return std::nullopt;
+  return deployment_of(statement);
+}
+
+Result<std::vector<Deployment>> all(Statement& statement) {
+  std::vector<Deployment> deployments;
+  while (true) {
+    auto deployment = find(statement);
+    if (!deployment) return Fail(deployment.error());
+    if (!*deployment) return deployments;
+    deployments.push_back(**std::move(deployment));
+  }
+}
+
+Result<void> refuse_second(Connection& connection) {
+  Statement statement = connection.prepare(kUnfinished);
+  const auto running = find(statement);
+  if (!running) return Fail(running.error());
+  if (!*running) return {};
+  return Fail({Code::conflict, "a deployment of " + (*running)->name + " has not ended",
+               "Wait for its end: one deployment runs at a time.", dump(Json{{"id", (*running)->id}})});
+}
+
+// Takes `live` from the row that has it, of the name that the row `id` has.
+Result<void> retire_live(Connection& connection, const std::string& id) {
+  return connection.prepare(kRetire).bind(1, id).run();
+}
+
+Result<void> add_deployment(Connection& connection, const Deployment& deployment) {
+  if (auto alone = refuse_second(connection); !alone) return alone;
+  return connection.prepare(kAdd)
+      .bind(1, deployment.id)
+      .bind(2, deployment.user_uuid)
+      .bind(3, deployment.name)
+      .bind(4, static_cast<std::int64_t>(deployment.version))
+      .bind(5, deployment.kind)
+      .bind(6, deployment.state)
+      .bind(7, deployment.created_at)
+      .bind_optional(8, deployment.finished_at)
+      .bind(9, deployment.plan)
+      .bind(10, deployment.error)
+      .bind(11, deployment.journal)
+      .bind(12, deployment.live ? 1 : 0)
+      .run();
+}
+
+Result<void> update_deployment(Connection& connection, const Deployment& deployment) {
+  const bool removed = deployment.state == "removed";
+  if (deployment.live || removed) {
+    if (auto retired = retire_live(connection, deployment.id); !retired) return retired;
+  }
+  auto updated = connection.prepare(kUpdate)
+                     .bind(1, deployment.id)
+                     .bind(2, deployment.state)
+                     .bind(3, deployment.plan)
+                     .bind(4, deployment.error)
+                     .bind(5, deployment.journal)
+                     .bind_optional(6, deployment.finished_at)
+                     .bind(7, deployment.live && !removed ? 1 : 0)
+                     .run();
+  if (!updated) return updated;
+  if (connection.changes() == 1) return {};
+  return Fail(no_such_deployment());
+}
+
+}  // namespace
+
+Result<std::vector<Deployment>> Deployments::list(const DeploymentQuery& query) {
+  Statement statement = database_.reader().prepare(kList);
+  statement.bind(1, query.name).bind(2, query.before).bind(3, query.limit);
+  return all(statement);
+}
+
+Result<std::uint64_t> Deployments::count(const std::string& name) {
+  Statement statement = database_.reader().prepare(kCount);
+  const auto row = statement.bind(1, name).step();
+  if (!row) return Fail(row.error());
+  return static_cast<std::uint64_t>(statement.integer(0));
+}
+
+Result<Deployment> Deployments::get(const std::string& id) {
+  Statement statement = database_.reader().prepare(kGet);
+  statement.bind(1, id);
+  auto deployment = find(statement);
+  if (!deployment) return Fail(deployment.error());
+  if (!*deployment) return Fail(no_such_deployment());
+  return **std::move(deployment);
+}
+
+Result<std::vector<Deployment>> Deployments::live() {
+  Statement statement = database_.reader().prepare(kLive);
+  return all(statement);
+}
+
+Result<std::optional<Deployment>> Deployments::live(const std::string& name) {
+  Statement statement = database_.reader().prepare(kLiveOfName);
+  statement.bind(1, name);
+  return find(statement);
+}
+
+Result<std::vector<Deployment>> Deployments::unfinished() {
+  Statement statement = database_.reader().prepare(kUnfinished);
+  return all(statement);
+}
+
+Task<Result<void>> Deployments::add(Deployment deployment) {
+  return database_.write(
+      [deployment = std::move(deployment)](Connection& connection) { return add_deployment(connection, deployment); });
+}
+
+Task<Result<void>> Deployments::update(Deployment deployment) {
+  return database_.write([deployment = std::move(deployment)](Connection& connection) {
+    return update_deployment(connection, deployment);
+  });
+}
+
+}  // namespace leger

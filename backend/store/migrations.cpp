@@ -1,0 +1,268 @@
+#include "backend/store/migrations.h"
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+
+namespace leger {
+namespace {
+
+// "LEGR", the application id in the file's header: tells our databases from those of other programs.
+constexpr std::int64_t kApplicationId = 0x4c454752;
+
+// All times are RFC 3339 texts that the program binds. TIMESTAMP is what the first seed declares; SQLite keeps text
+// there, but not in a STRICT table, which is why the tables with its columns are not STRICT.
+constexpr const char* kInitialSchema = R"sql(
+PRAGMA application_id = 1279608658;
+
+CREATE TABLE users (
+  user_uuid TEXT PRIMARY KEY NOT NULL,
+  tailscale_user_id TEXT NOT NULL UNIQUE,
+  tailscale_email TEXT NOT NULL,
+  tailnet TEXT NOT NULL,
+  display_name TEXT,
+  created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  last_seen TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  last_device_id TEXT,
+  last_device_hostname TEXT,
+  cli_version TEXT,
+  total_authentications INTEGER NOT NULL DEFAULT 0,
+  is_owner INTEGER NOT NULL DEFAULT 0 CHECK (is_owner IN (0, 1)),
+  -- The highest number that a release of this user ever had; it survives the release.
+  last_release_version INTEGER NOT NULL DEFAULT 0 CHECK (last_release_version >= 0)
+);
+CREATE INDEX idx_users_tailscale_id ON users(tailscale_user_id);
+CREATE INDEX idx_users_tailnet ON users(tailnet);
+CREATE UNIQUE INDEX idx_users_owner ON users(is_owner) WHERE is_owner = 1;
+
+CREATE TABLE releases (
+  id TEXT PRIMARY KEY NOT NULL,
+  user_uuid TEXT NOT NULL,
+  version INTEGER NOT NULL CHECK (version >= 1),
+  deployment_name TEXT NOT NULL,
+  r2_path TEXT NOT NULL,
+  bundle_size_bytes INTEGER NOT NULL CHECK (bundle_size_bytes >= 0),
+  created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+  FOREIGN KEY (user_uuid) REFERENCES users(user_uuid) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX idx_release_user_version ON releases(user_uuid, version);
+CREATE INDEX idx_release_user ON releases(user_uuid);
+CREATE INDEX idx_release_user_name ON releases(user_uuid, deployment_name, version);
+
+-- What the manifest of a release said; the three lists are JSON arrays of names.
+CREATE TABLE manifests (
+  manifest_id TEXT PRIMARY KEY NOT NULL,
+  user_uuid TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  deployment_name TEXT NOT NULL,
+  r2_path TEXT NOT NULL,
+  bundle_size_bytes INTEGER NOT NULL,
+  created_at TIMESTAMP NOT NULL,
+  files TEXT NOT NULL,
+  services TEXT NOT NULL,
+  secrets_required TEXT NOT NULL,
+  FOREIGN KEY (user_uuid, version) REFERENCES releases(user_uuid, version) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX idx_manifest_user_version ON manifests(user_uuid, version);
+
+-- The latest pointer: which of a user's manifests is the newest.
+CREATE TABLE latest_manifests (
+  user_uuid TEXT PRIMARY KEY NOT NULL REFERENCES users(user_uuid) ON DELETE CASCADE,
+  version INTEGER NOT NULL,
+  manifest_id TEXT NOT NULL REFERENCES manifests(manifest_id) ON DELETE CASCADE,
+  updated_at TIMESTAMP NOT NULL
+);
+CREATE INDEX idx_latest_manifest ON latest_manifests(manifest_id);
+
+-- Data keys, each encrypted under the key of the key file.
+CREATE TABLE data_keys (
+  key_id INTEGER PRIMARY KEY NOT NULL CHECK (key_id BETWEEN 0 AND 4294967295),
+  nonce BLOB NOT NULL CHECK (length(nonce) = 12),
+  ciphertext BLOB NOT NULL CHECK (length(ciphertext) = 32),
+  tag BLOB NOT NULL CHECK (length(tag) = 16),
+  created_at TEXT NOT NULL
+) STRICT;
+
+-- A deleted secret stays as a row with deleted_at and without versions, so that none of its numbers comes again.
+CREATE TABLE secrets (
+  secret_id TEXT PRIMARY KEY NOT NULL,
+  user_uuid TEXT NOT NULL REFERENCES users(user_uuid) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  encryption_version INTEGER NOT NULL,
+  version INTEGER NOT NULL CHECK (version >= 1),
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  deleted_at TEXT
+) STRICT;
+CREATE UNIQUE INDEX idx_secret_user_name ON secrets(user_uuid, name);
+
+CREATE TABLE secret_versions (
+  secret_id TEXT NOT NULL REFERENCES secrets(secret_id) ON DELETE CASCADE,
+  version INTEGER NOT NULL CHECK (version >= 1),
+  key_id INTEGER NOT NULL REFERENCES data_keys(key_id),
+  encryption_version INTEGER NOT NULL,
+  nonce BLOB NOT NULL CHECK (length(nonce) = 12),
+  ciphertext BLOB NOT NULL CHECK (length(ciphertext) BETWEEN 1 AND 511999),
+  tag BLOB NOT NULL CHECK (length(tag) = 16),
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (secret_id, version),
+  UNIQUE (key_id, nonce)
+) STRICT;
+
+-- `sequence` orders them by creation. plan, error and journal are JSON texts, empty where there is none.
+CREATE TABLE deployments (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  user_uuid TEXT NOT NULL REFERENCES users(user_uuid) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  state TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  finished_at TEXT,
+  plan TEXT NOT NULL,
+  error TEXT NOT NULL,
+  journal TEXT NOT NULL,
+  live INTEGER NOT NULL CHECK (live IN (0, 1))
+) STRICT;
+CREATE INDEX idx_deployment_name ON deployments(name, sequence);
+CREATE INDEX idx_deployment_user ON deployments(user_uuid);
+CREATE INDEX idx_deployment_unfinished ON deployments(sequence) WHERE finished_at IS NULL;
+CREATE UNIQUE INDEX idx_deployment_live ON deployments(name) WHERE live = 1;
+
+CREATE TABLE schemas (
+  schema_id TEXT PRIMARY KEY NOT NULL,
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL CHECK (version >= 1),
+  content TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  UNIQUE (name, version)
+) STRICT;
+
+CREATE TABLE configurations (
+  configuration_id TEXT PRIMARY KEY NOT NULL,
+  user_uuid TEXT NOT NULL REFERENCES users(user_uuid) ON DELETE CASCADE,
+  schema_id TEXT NOT NULL REFERENCES schemas(schema_id),
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL CHECK (version >= 1),
+  created_at TEXT NOT NULL,
+  updated_at TEXT NOT NULL,
+  UNIQUE (user_uuid, name)
+) STRICT;
+CREATE INDEX idx_configuration_schema ON configurations(schema_id);
+
+CREATE TABLE configuration_versions (
+  configuration_id TEXT NOT NULL REFERENCES configurations(configuration_id) ON DELETE CASCADE,
+  version INTEGER NOT NULL CHECK (version >= 1),
+  content TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (configuration_id, version)
+) STRICT;
+
+CREATE TABLE rendered_quadlets (
+  configuration_id TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  file_name TEXT NOT NULL,
+  content TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  PRIMARY KEY (configuration_id, version, file_name),
+  FOREIGN KEY (configuration_id, version) REFERENCES configuration_versions(configuration_id, version) ON DELETE CASCADE
+) STRICT;
+)sql";
+
+// Step N is the (N-1)th: append only.
+constexpr std::array kMigrations{kInitialSchema};
+
+struct Header {
+  std::int64_t application_id = 0;
+  std::int64_t schema = 0;
+  std::int64_t objects = 0;  // tables and indices
+  // SQLite takes a file that is shorter than its header for an empty database, and would write over it.
+  bool is_too_short = false;
+};
+
+Result<std::int64_t> number(Connection& connection, const char* sql) {
+  Statement statement = connection.prepare(sql);
+  const auto row = statement.step();
+  if (!row) return Fail(row.error());
+  return statement.integer(0);
+}
+
+Result<Header> read_header(Connection& connection, const std::string& path) {
+  const auto id = number(connection, "PRAGMA application_id");
+  if (!id) return Fail(id.error());
+  const auto schema = number(connection, "PRAGMA user_version");
+  if (!schema) return Fail(schema.error());
+  const auto objects = number(connection, "SELECT count(*) FROM sqlite_schema");
+  if (!objects) return Fail(objects.error());
+  const auto pages = number(connection, "PRAGMA page_count");
+  if (!pages) return Fail(pages.error());
+  std::error_code problem;
+  const std::uintmax_t bytes = std::filesystem::file_size(path, problem);
+  if (problem) return Fail(system_error("cannot look at " + path, problem.value()));
+  return Header{*id, *schema, *objects, *pages == 0 && bytes != 0};
+}
+
+bool is_fresh(const Header& header) {
+  return header.application_id == 0 && header.schema == 0 && header.objects == 0 && !header.is_too_short;
+}
+
+Result<void> judge(const Header& header, const std::string& path) {
+  if (is_fresh(header)) return {};
+  if (header.application_id != kApplicationId || header.schema < 1) {
+    return Fail({Code::unavailable,
+                 path + " is no database of Leger",
+                 "Move it away, or name another folder by state_dir in legerd.toml.",
+                 {}});
+  }
+  if (header.schema > newest_schema()) {
+    return Fail({Code::unavailable,
+                 path + " has schema " + std::to_string(header.schema) + ", this legerd knows up to " +
+                     std::to_string(newest_schema()),
+                 "Upgrade legerd to the version that wrote it, or restore a backup from before.",
+                 {}});
+  }
+  return {};
+}
+
+// Kept in the file's header; some file systems cannot do it and SQLite then stays as it was, without an error.
+Result<void> use_wal(Connection& connection, const std::string& path) {
+  Statement statement = connection.prepare("PRAGMA journal_mode = WAL");
+  const auto row = statement.step();
+  if (!row) return Fail(row.error());
+  if (statement.text(0) == "wal") return {};
+  return Fail({Code::unavailable,
+               path + ": SQLite's WAL mode does not work on this file system",
+               "Put state_dir on a local disk.",
+               {}});
+}
+
+Result<void> run_step(Connection& connection, int step) {
+  if (auto begun = connection.execute("BEGIN IMMEDIATE"); !begun) return begun;
+  auto done = connection.execute(kMigrations.at(static_cast<std::size_t>(step) - 1));
+  if (done) done = connection.execute(("PRAGMA user_version = " + std::to_string(step)).c_str());
+  if (done) done = connection.execute("COMMIT");
+  if (!done && connection.in_transaction()) {
+    // What matters is the first error; without the ROLLBACK the connection is closed, which undoes the step as well.
+    [[maybe_unused]] const auto undone = connection.execute("ROLLBACK");
+  }
+  return done;
+}
+
+}  // namespace
+
+int newest_schema() { return static_cast<int>(kMigrations.size()); }
+
+Result<void> migrate(Connection& connection, const std::string& path) {
+  const auto header = read_header(connection, path);
+  if (!header) return Fail(header.error());
+  if (auto known = judge(*header, path); !known) return known;
+  if (auto wal = use_wal(connection, path); !wal) return wal;
+  for (int step = static_cast<int>(header->schema) + 1; step <= newest_schema(); ++step) {
+    if (auto done = run_step(connection, step); !done) return done;
+  }
+  return {};
+}
+
+}  // namespace leger

@@ -1,0 +1,119 @@
+#include "backend/store/writer.h"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+namespace leger {
+namespace {
+
+// An exception is a bug in the work; the thread, and what others queued, must not pay for it.
+Result<void> guarded(const Database::Work& work, Connection& connection) {
+  try {
+    return work(connection);
+  } catch (const std::exception& problem) {
+    return Fail(
+        {Code::internal_error, std::string("a write to the store threw an exception: ") + problem.what(), {}, {}});
+  } catch (...) {
+    return Fail({Code::internal_error, "a write to the store threw something", {}, {}});
+  }
+}
+
+}  // namespace
+
+Database::Writer::Writer(Loop& loop, std::unique_ptr<Connection> connection)
+    : loop_(loop), connection_(std::move(connection)), thread_([this] { serve(); }) {}
+
+Database::Writer::~Writer() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+}
+
+Result<void> Database::Writer::submit(Work work, Trace trace, const Done& done) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (queue_.size() >= kMaxQueued) {
+      return Fail({Code::unavailable, "the store has more writes waiting than it takes", "Try again in a moment.", {}});
+    }
+    queue_.push_back({std::move(work), trace, done, {}});
+  }
+  changed_.notify_one();
+  return {};
+}
+
+Database::Writer::Batch Database::Writer::next_batch() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+  return std::exchange(queue_, {});
+}
+
+void Database::Writer::serve() {
+  while (true) {
+    auto batch = std::make_shared<Batch>(next_batch());
+    // Empty only when it is time to go, with nothing left to write.
+    if (batch->empty()) return;
+    commit(*batch);
+    // The jobs go back whole and end there, so that what their work captured is destroyed where it was made. By
+    // clear(), since this thread may still hold a copy of the closure: libc++ copies a small function where others move
+    // it.
+    loop_.post([batch = std::move(batch)] {
+      for (Job& job : *batch) job.done.set(std::move(job.result));
+      batch->clear();
+    });
+  }
+}
+
+void Database::Writer::commit(Batch& batch) {
+  std::optional<Error> lost = run_jobs(batch);
+  if (!lost) {
+    if (auto committed = run("COMMIT"); !committed) lost = std::move(committed.error());
+  }
+  if (!lost) return scrub(batch);
+  // A failing ROLLBACK changes nothing: the next BEGIN says that the connection is still within a transaction.
+  if (connection_->in_transaction()) {
+    [[maybe_unused]] const auto undone = run("ROLLBACK");
+  }
+  for (Job& job : batch) {
+    if (job.result) job.result = Fail(*lost);
+  }
+}
+
+// Why nothing of this batch can be committed, if that is so.
+std::optional<Error> Database::Writer::run_jobs(Batch& batch) {
+  if (auto begun = run("BEGIN IMMEDIATE"); !begun) return std::move(begun.error());
+  for (Job& job : batch) {
+    if (auto ended = run_job(job); !ended) return std::move(ended.error());
+  }
+  return std::nullopt;
+}
+
+// Sets the job's own result; an error of this function itself is that of the whole transaction.
+Result<void> Database::Writer::run_job(Job& job) {
+  if (auto begun = run("SAVEPOINT job"); !begun) return begun;
+  job.result = guarded(job.work, *connection_);
+  return end_job(job.result);
+}
+
+Result<void> Database::Writer::end_job(const Result<void>& result) {
+  // SQLite gives up the whole transaction at some errors, a full disk for one: what others wrote in it is gone too.
+  if (!result && !connection_->in_transaction()) return result;
+  if (!result) {
+    if (auto undone = run("ROLLBACK TO job"); !undone) return undone;
+  }
+  return run("RELEASE job");
+}
+
+// Empties the log, whose old pages hold what was just deleted. Best effort: a reader may be in the way, and then the
+// next checkpoint does it; the deletion itself is committed.
+void Database::Writer::scrub(const Batch& batch) {
+  const bool wanted =
+      std::ranges::any_of(batch, [](const Job& job) { return job.result && job.trace == Trace::none_left; });
+  if (!wanted) return;
+  [[maybe_unused]] const auto emptied = connection_->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+}  // namespace leger

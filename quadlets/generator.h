@@ -21,7 +21,9 @@ struct GeneratedUnit {
 
 struct DryRun {
   std::vector<GeneratedUnit> units;
-  std::vector<std::string> problems;  // the generator's lines about units that it refused
+  // The generator's lines about units that it refused. A file that it cannot even parse takes every unit of the same
+  // folder with it (seen with Podman 5.4.2), so `units` may lack more than what is named here.
+  std::vector<std::string> problems;
 };
 
 class Generator {
@@ -30,8 +32,10 @@ class Generator {
   // /usr/lib/podman/quadlet, looked for at each run.
   Generator(Loop& loop, std::string program) : loop_(loop), program_(std::move(program)) {}
 
-  // `folders` are absolute, in order of precedence. `unavailable` where there is no generator (says what to install),
-  // upstream_failed when it cannot be started, writes more than 8 MiB or takes longer than `timeout_ms` (it is killed).
+  // `folders` are absolute, without a colon, in order of precedence; the generator looks into the folders below them
+  // too. `unavailable` where there is no generator (says what to install) or a folder's name cannot be handed to it,
+  // upstream_failed when it cannot be started, fails, writes more than 8 MiB or takes longer than `timeout_ms` (it is
+  // killed then).
   Task<Result<DryRun>> dry_run(std::vector<std::string> folders, std::uint64_t timeout_ms = 10'000);
 
  private:

@@ -11,6 +11,7 @@
 
 #include "backend/base/error.h"
 #include "backend/base/http_client.h"
+#include "backend/base/json.h"
 #include "backend/base/secret.h"
 #include "backend/base/task.h"
 
@@ -26,10 +27,10 @@ struct PodmanContainer {
   std::string id;
   std::string name;
   std::string image;
-  std::string state;                // running, exited, …
-  std::string unit;                 // label PODMAN_SYSTEMD_UNIT; empty where it has none
+  std::string state;                  // running, exited, …
+  std::string unit;                   // label PODMAN_SYSTEMD_UNIT; empty where it has none
   std::optional<std::string> health;  // healthy, unhealthy, starting; nothing without a health check
-  std::vector<std::string> ports;   // 127.0.0.1:8080->80/tcp
+  std::vector<std::string> ports;     // 127.0.0.1:8080->80/tcp
 };
 
 class Podman {
@@ -40,7 +41,8 @@ class Podman {
   virtual Task<Result<std::vector<PodmanSecret>>> secrets() = 0;
   // Makes or replaces; reads back that the labels are there.
   virtual Task<Result<void>> put_secret(std::string name, Secret value, std::map<std::string, std::string> labels) = 0;
-  // An absent one is no error.
+  // An absent one is no error. Only the one of exactly this name is removed, here and below: Podman itself takes the
+  // beginning of an id, and of a volume's name, for the whole (a DELETE of `data` removed `data2`, Podman 5.4.2).
   virtual Task<Result<void>> remove_secret(std::string name) = 0;
   // All of them, stopped ones too.
   virtual Task<Result<std::vector<PodmanContainer>>> containers() = 0;
@@ -51,8 +53,9 @@ class Podman {
 
 class PodmanApi final : public Podman {
  public:
-  // `socket` is the path of podman.socket, usually $XDG_RUNTIME_DIR/podman/podman.sock. `http` outlives this.
-  PodmanApi(HttpClient& http, std::string socket);
+  // `socket` is the path of podman.socket, usually $XDG_RUNTIME_DIR/podman/podman.sock. `http` outlives this. Each of
+  // the exchanges that a call consists of may take `timeout_ms`.
+  PodmanApi(HttpClient& http, std::string socket, std::uint64_t timeout_ms = 10'000);
   Task<Result<void>> ping() override;
   Task<Result<std::vector<PodmanSecret>>> secrets() override;
   Task<Result<void>> put_secret(std::string name, Secret value, std::map<std::string, std::string> labels) override;
@@ -63,9 +66,13 @@ class PodmanApi final : public Podman {
 
  private:
   Task<Result<HttpResponse>> call(std::string method, std::string path, std::optional<std::string> body);
+  // The object at `path` where its `name_field` is exactly `name`; null where there is none.
+  Task<Result<Json>> inspect(std::string path, std::string name, std::string name_field);
+  Task<Result<void>> remove(std::string kind, std::string name, std::string name_field);
 
   HttpClient& http_;
   std::string socket_;
+  std::uint64_t timeout_ms_;
 };
 
 }  // namespace leger

@@ -16,10 +16,17 @@ struct UnitEntry {
   std::string value;
 };
 
-// Entries in order; lines that are neither section, entry nor comment are skipped as the generator does.
+// Entries in order. The generator refuses a file with a line that is neither section, entry nor comment; here such a
+// line is skipped, because the generator's dry run is what reports it.
 std::vector<UnitEntry> parse_unit_file(std::string_view text);
 
-// The Podman secrets that `Secret=NAME[,…]` lines of a [Container] (or [Build]) section name, without duplicates, in order.
+// The words of a value such as `Secret=`: parted by blanks, quotes and C escapes undone. An unknown escape voids the
+// whole value, as it does for the generator.
+std::vector<std::string> split_words(std::string_view value);
+
+// The Podman secrets that `Secret=NAME[,…]` or `Secret=…,source=NAME` lines of a [Container] section name, without
+// duplicates, in order. An empty `Secret=` forgets those before it. A [Build] section's `Secret=` means files, not
+// these.
 std::vector<std::string> secrets_of_unit(std::string_view text);
 
 }  // namespace leger

@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""The test run: `run.py [STAGE...]`, called by ./dev test. Says what each stage did, and as its last line
+`N passed, N failed`; exit 1 if anything failed or nothing ran. What a stage printed is in build/test-logs/STAGE.log."""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "test-logs"
+CI = os.environ.get("CI") == "true"
+COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+HOST = ([] if os.geteuid() == 0 else ["sudo"]) + [str(ROOT / "tests" / "host" / "host")]
+# One program of unit tests, and the host tests, may take this long before they count as hung, in seconds.
+PROGRAM_LIMIT = 20 * 3600 if os.environ.get("LEGER_SOAK") else 600
+STAGE_LIMIT = 20 * 3600 if os.environ.get("LEGER_SOAK") else 1500
+DOCTEST = re.compile(r"^\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped", re.MULTILINE)
+# Debian's name for it has a version, so the sanitizers do not find it by themselves.
+SYMBOLIZER = ":external_symbolizer_path=/usr/bin/llvm-symbolizer-19" if os.path.exists("/usr/bin/llvm-symbolizer-19") else ""
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1" + SYMBOLIZER,
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1" + SYMBOLIZER,
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1" + SYMBOLIZER,
+}
+
+
+def paint(colour, text):
+    return f"\033[{colour}m{text}\033[0m" if COLOUR else text
+
+
+class Stage:
+    """Counts what one stage did and keeps its log."""
+
+    def __init__(self, name):
+        self.name, self.passed, self.failed, self.skipped = name, 0, 0, 0
+        LOGS.mkdir(parents=True, exist_ok=True)
+        self.log = open(LOGS / f"{name}.log", "w", encoding="utf-8", errors="replace")
+
+    def count(self, passed, failed, skipped=0):
+        self.passed += passed
+        self.failed += failed + (skipped if CI else 0)
+        self.skipped += skipped
+
+    def fail(self, why):
+        self.count(0, 1)
+        self.tell(f"FAILED {self.name}: {why}")
+
+    def skip(self, name, why):
+        self.count(0, 0, 1)
+        self.tell(f"SKIPPED {name}: {why}")
+
+    def tell(self, line):
+        print(f"  {line}", flush=True)
+        self.log.write(line + "\n")
+        self.log.flush()
+
+    def call(self, command, limit=STAGE_LIMIT, stdin=None, **environment):
+        """Runs a command, logs what it prints, and returns (exit code, output)."""
+        self.log.write(f"$ {' '.join(map(str, command))}\n")
+        self.log.flush()
+        begin = self.log.tell()
+        process = subprocess.Popen(command, cwd=ROOT, stdin=stdin or subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+                                   env={**os.environ, **environment}, start_new_session=True)
+        try:
+            code = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            code = 124
+            self.log.write(f"\nended after {limit} s\n")
+        finally:
+            # Also on Ctrl-C: what the command started ends with it. Under sudo it is sudo that passes this on.
+            if process.poll() is None:
+                end_group(process)
+        with open(self.log.name, encoding="utf-8", errors="replace") as file:
+            file.seek(begin)
+            return code, file.read()
+
+    def show_end(self, output, lines=25):
+        for line in output.rstrip().splitlines()[-lines:]:
+            print(f"    {line}")
+
+
+def end_group(process):
+    for number, patience in ((signal.SIGTERM, 60), (signal.SIGKILL, 10)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+            return
+        except (ProcessLookupError, PermissionError):
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def programs(folder, names=("*_tests",)):
+    found = [path for name in names for path in folder.rglob(name)]
+    return sorted(path for path in set(found) if path.is_file() and os.access(path, os.X_OK))
+
+
+def count_doctest(stage, name, code, output):
+    """Reads one program's summary; a program that dies without one is one failed test."""
+    for line in output.splitlines():
+        if line.startswith("SKIPPED "):
+            stage.skip(name, line[len("SKIPPED "):])
+    summary = DOCTEST.search(output)
+    if not summary:
+        stage.fail(f"{name} ended with {code} and no summary")
+        stage.show_end(output)
+        return
+    passed, failed, skipped = map(int, summary.groups())
+    stage.count(passed, failed)
+    if skipped:
+        stage.count(0, 0, skipped)
+        stage.tell(f"SKIPPED {name}: {skipped} test cases are decorated so")
+    if passed + failed == 0:
+        stage.fail(f"{name} holds no test")
+    if code != 0 and failed == 0:
+        stage.fail(f"{name} ended with {code} (a sanitizer's finding)")
+    if code != 0:
+        stage.show_end(output)
+
+
+def run_programs(stage, found, wanted):
+    if not found:
+        stage.fail(f"no {wanted} was found")
+    for path in found:
+        code, output = stage.call([str(path), "--no-colors=true"], PROGRAM_LIMIT, **SANITIZERS)
+        count_doctest(stage, path.name, code, output)
+
+
+def build(stage, kind):
+    code, output = stage.call(["./dev", "build", kind])
+    if code:
+        stage.fail(f"./dev build {kind} failed; the tests that need it are skipped")
+        stage.show_end(output)
+    else:
+        stage.count(1, 0)
+    return code == 0
+
+
+def packages(stage):
+    code, output = stage.call(["tests/packages", "build", "lint", "host"], stdin=sys.stdin)
+    if code:
+        stage.fail("not all packages are installed")
+        stage.show_end(output)
+
+
+def lint(stage):
+    code, output = stage.call(["./dev", "lint"])
+    steps = re.findall(r"^lint (\w+): (ok|FAILED)", output, re.MULTILINE)
+    failed = sum(1 for _, outcome in steps if outcome == "FAILED")
+    stage.count(len(steps) - failed, failed)
+    if code and not failed:
+        stage.fail("lint did not run to its end")
+    if code:
+        stage.show_end(output, 60)
+
+
+def asan(stage):
+    if build(stage, "asan"):
+        run_programs(stage, programs(ROOT / "build/asan/tests"), "build/asan/tests/*_tests")
+
+
+def tsan(stage):
+    if build(stage, "tsan"):
+        found = programs(ROOT / "build/tsan/tests", ("base_tests", "store_tests"))
+        run_programs(stage, found, "build/tsan/tests/{base,store}_tests")
+        if len(found) == 1:
+            stage.fail("of base_tests and store_tests only one was found")
+
+
+def count_cases(stage, code, output):
+    """Reads the RESULT line of tests/cases.py."""
+    for line in re.findall(r"^SKIPPED .*", output, re.MULTILINE):
+        stage.tell(line)
+    result = re.findall(r"^RESULT (\d+) (\d+) (\d+)$", output, re.MULTILINE)
+    if not result:
+        stage.fail(f"the tests ended with {code} before their last line")
+    else:
+        stage.count(*map(int, result[-1]))
+    if code:
+        stage.show_end(output, 60)
+
+
+def layers(stage):
+    count_cases(stage, *stage.call([sys.executable, "tests/cases.py", "tests/lint"]))
+
+
+def root_is_missing(stage):
+    """The host needs root. Asks sudo for it once, on the terminal, where there is one."""
+    if os.geteuid() == 0:
+        return False
+    print("  This stage boots a host in namespaces and needs root for that; sudo may ask for your password.", flush=True)
+    ask = ["sudo", "-v"] if sys.stdin.isatty() else ["sudo", "-n", "true"]
+    try:
+        if subprocess.run(ask, check=False).returncode == 0:
+            return False
+    except FileNotFoundError:
+        pass
+    stage.skip(stage.name, "needs root; run ./dev test as root, or where sudo is")
+    return True
+
+
+def debian13(stage):
+    if root_is_missing(stage):
+        return
+    code, output = stage.call(["tests/host/debian13"])
+    for name, status, text in re.findall(r"^=== (\S+_tests)$\n(.*?)^=== ended (\d+)$", output, re.MULTILINE | re.DOTALL):
+        count_doctest(stage, name, int(text), status)
+    if "=== built" in output:
+        stage.count(1, 0)
+    if code or "=== built" not in output or stage.passed < 2:
+        stage.fail("the build or a test on Debian 13 failed")
+        stage.show_end(output)
+
+
+def host(stage):
+    if root_is_missing(stage) or not build(stage, "debug"):
+        return
+    pattern = os.environ.get("LEGER_HOST_TESTS", "test_*.py")
+    count_cases(stage, *stage.call([sys.executable, "tests/cases.py", "tests/host", pattern]))
+
+
+STAGES = {
+    "packages": packages, "lint": lint, "build": lambda stage: build(stage, "debug"), "asan": asan, "tsan": tsan,
+    "layers": layers, "debian13": debian13, "host": host,
+}
+
+
+def run_stage(name):
+    stage = Stage(name)
+    print(paint("1", f"== {name}"), flush=True)
+    begin = time.monotonic()
+    STAGES[name](stage)
+    outcome = f"{stage.passed} passed, {stage.failed} failed" + (f", {stage.skipped} skipped" if stage.skipped else "")
+    print(paint("31" if stage.failed else "32", f"   {outcome}, {time.monotonic() - begin:.0f} s"), flush=True)
+    return stage
+
+
+def run_stages(names):
+    """Runs stages one after the other; those of the host beside the others, since they mostly wait."""
+    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+        done, waiting = [], []
+        for name in names:
+            if name == "host" and "build" in names:
+                continue
+            done.append(run_stage(name))
+            if name == "build" and "host" in names:
+                waiting.append(beside.submit(run_stage, "host"))
+        return done + [future.result() for future in waiting]
+
+
+def main(names):
+    unknown = [name for name in names if name not in STAGES]
+    if unknown:
+        print(f"There is no stage {unknown[0]}; the stages are {' '.join(STAGES)}.", file=sys.stderr)
+        return 2
+    begin = time.monotonic()
+    done = run_stages(list(names or STAGES))
+    passed, failed = sum(stage.passed for stage in done), sum(stage.failed for stage in done)
+    print(f"in {time.monotonic() - begin:.0f} s; the logs are in {LOGS.relative_to(ROOT)}/")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

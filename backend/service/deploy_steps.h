@@ -1,0 +1,49 @@
+#pragma once
+
+// The steps that touch the host: secrets into Podman, the switch of folders, reload, start, the health gate; and each
+// of them backwards. Every step may be repeated. Loop thread.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/base/error.h"
+#include "backend/base/task.h"
+#include "backend/service/deploy_parts.h"
+#include "backend/service/generation.h"
+
+namespace leger {
+
+// Makes or replaces the Podman secrets of `versions` with the values of those versions; one that has its version
+// already is left alone.
+Task<Result<void>> put_podman_secrets(DeployParts& parts, std::string user_uuid,
+                                      std::map<std::string, std::uint64_t> versions);
+
+// Removes those of `names` that carry this account's label and that no live app but `app` uses.
+Task<Result<void>> drop_podman_secrets(DeployParts& parts, std::string user_uuid, std::string app,
+                                       std::vector<std::string> names);
+
+// Gives Podman's secrets of `staged` back the versions that they had: those of the generation before, or of another
+// live app that uses the same one; what nobody had before is removed.
+Task<Result<void>> restore_podman_secrets(DeployParts& parts, const Deployment& row, const Generation& staged,
+                                          const std::optional<Generation>& before);
+
+// Stops units in the order given; one that is not there is no error.
+Task<Result<void>> stop_units(DeployParts& parts, std::vector<std::string> units);
+
+// Starts each unit anew. The error names the unit, what became of its job, and how to see why.
+Task<Result<void>> restart_units(DeployParts& parts, std::vector<std::string> units);
+
+// Every unit must be loaded from its file in the live folder.
+Task<Result<void>> check_loaded(DeployParts& parts, std::string live_folder, std::vector<AppUnit> units);
+
+// Waits until the services have been active, without a restart of their own, for the settling time, and those with a
+// health check say healthy.
+Task<Result<void>> await_health(DeployParts& parts, std::vector<std::string> services);
+
+std::vector<std::string> names_of(const std::vector<AppUnit>& units);
+std::vector<std::string> services_of(const Generation& generation);
+std::vector<std::string> secrets_of(const Generation& generation);
+
+}  // namespace leger

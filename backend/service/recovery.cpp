@@ -1,0 +1,87 @@
+#include <algorithm>
+#include <utility>
+
+#include "backend/base/offload.h"
+#include "backend/service/deployer.h"
+
+// The part of the deployer that finishes what an earlier one could not: after a crash, or after a rollback that failed.
+
+namespace leger {
+
+Task<void> Deployer::recover() {
+  const Hold hold(*this, Busy::recovering);
+  auto unfinished = parts_.deployments.unfinished();
+  if (!unfinished) {
+    parts_.log.error("unfinished deployments cannot be read", {{"WHY", unfinished.error().message}});
+    co_return;
+  }
+  for (Deployment& row : *unfinished) co_await recover_one(std::move(row));
+  const auto settled = co_await settle_failed({});
+  if (!settled) parts_.log.error("an app is still between two releases", {{"WHY", settled.error().message}});
+  co_await sweep_staging();
+}
+
+Task<void> Deployer::recover_one(Deployment row) {
+  parts_.log.warning("finishing a deployment that was interrupted", {{"APP", row.name}, {"STATE", row.state}});
+  if (row.kind == "remove") {
+    co_await run_remove(std::move(row));
+    co_return;
+  }
+  const Error why{Code::unavailable, "legerd was interrupted during the deployment.", "Deploy it again.", {}};
+  if (row.state == "preflight") {  // nothing was touched yet
+    row.error = report_json(why);
+    co_await finish(std::move(row), "rolled_back");
+    co_return;
+  }
+  co_await roll_back(std::move(row), why, Restarts::perhaps);
+}
+
+// Whether the rollback of this row failed and left its generation in the app's folder.
+bool Deployer::is_half_back(const Deployment& row) const {
+  if (row.kind != "install" || row.state != "failed") return false;
+  const auto staged = generation_from_json(row.journal);
+  return staged && is_switched(row, *staged);
+}
+
+// Tries again the rollbacks that left a folder switched, of `name` or, where that is empty, of every app.
+Task<Result<void>> Deployer::settle_failed(std::string name) {
+  const auto staged = co_await offload(parts_.loop, [this] { return parts_.installer.staged_ids(); });
+  if (!staged) co_return Fail(staged.error());
+  Result<void> outcome;
+  for (const std::string& id : *staged) {
+    const auto row = parts_.deployments.get(id);
+    if (!row || !is_half_back(*row) || (!name.empty() && row->name != name)) continue;
+    const Error why{Code::unavailable, "The deployment failed.", "Deploy it again.", {}};
+    co_await roll_back(*row, why, Restarts::perhaps);
+    if (!is_half_back(*row)) continue;
+    outcome = Fail({Code::unavailable,
+                    "The folder of " + row->name + " cannot be put back to what it was.",
+                    "See why: leger deploy list",
+                    {}});
+  }
+  co_return outcome;
+}
+
+bool Deployer::is_needed(const std::string& staging_id) {
+  const auto row = parts_.deployments.get(staging_id);
+  if (!row) return row.error().code != Code::deployment_not_found;
+  return row->live || !row->finished_at || is_half_back(*row);
+}
+
+Task<void> Deployer::sweep_staging() {
+  const auto staged = co_await offload(parts_.loop, [this] { return parts_.installer.staged_ids(); });
+  if (!staged) {
+    parts_.log.warning("the staging folder cannot be read", {{"WHY", staged.error().message}});
+    co_return;
+  }
+  for (const std::string& id : *staged) {
+    if (!is_needed(id)) co_await drop_staging(id);
+  }
+}
+
+Task<void> Deployer::drop_staging(std::string id) {
+  const auto removed = co_await offload(parts_.loop, [this, &id] { return parts_.installer.remove_staging(id); });
+  if (!removed) parts_.log.warning("a staging folder cannot be removed", {{"WHY", removed.error().message}});
+}
+
+}  // namespace leger

@@ -1,0 +1,137 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "backend/base/json.h"
+#include "backend/base/offload.h"
+#include "backend/service/deploy_steps.h"
+#include "backend/service/deployer.h"
+
+// The part of the deployer that puts back what an install had begun. Every step may be repeated, and one that fails
+// does not keep the later ones from being done, unless they would make it worse.
+
+namespace leger {
+namespace {
+
+// The first failure of several steps.
+class Outcome {
+ public:
+  void note(const Result<void>& step) {
+    if (first_ && !step) first_ = step;
+  }
+  Result<void> first() const { return first_; }
+
+ private:
+  Result<void> first_;
+};
+
+bool has_unit(const Generation& generation, const std::string& unit) {
+  return std::ranges::contains(generation.units, unit, &AppUnit::name);
+}
+
+std::vector<std::string> text_list(const std::string& json_text, const char* name) {
+  const Json json = Json::parse(json_text, nullptr, false);
+  std::vector<std::string> list;
+  if (!json.is_object() || !json.contains(name)) return list;
+  for (const Json& entry : json[name]) {
+    if (entry.is_string()) list.push_back(entry.get<std::string>());
+  }
+  return list;
+}
+
+// Services of the generation before that do not run as it had them. What was not touched goes on running.
+std::vector<std::string> services_to_start(const Generation& before, const Generation& staged,
+                                           const std::vector<std::string>& restarted) {
+  std::vector<std::string> services;
+  for (const AppUnit& unit : before.units) {
+    const bool was_stopped = !has_unit(staged, unit.name);
+    if (unit.is_service() && (was_stopped || std::ranges::contains(restarted, unit.name)))
+      services.push_back(unit.name);
+  }
+  return services;
+}
+
+// What the journal says was live before `staged`; nothing where the app was not there.
+Result<std::optional<Generation>> generation_before(Deployments& deployments, const Generation& staged) {
+  if (staged.replaces.empty()) return std::nullopt;
+  const auto row = deployments.get(staged.replaces);
+  if (!row) return Fail(row.error());
+  auto generation = generation_from_json(row->journal);
+  if (!generation) return Fail(generation.error());
+  return std::optional(std::move(*generation));
+}
+
+}  // namespace
+
+Task<void> Deployer::roll_back(Deployment row, Error why, Restarts restarts) {
+  row.error = report_json(why);
+  row.finished_at.reset();
+  auto noted = co_await set_state(row, "rolling_back");
+  if (!noted) parts_.log.error("the state of a deployment cannot be written", {{"WHY", noted.error().message}});
+  const auto undone = co_await undo(row, restarts);
+  if (!undone) {
+    parts_.log.error("a deployment could not be rolled back", {{"APP", row.name}, {"WHY", undone.error().message}});
+    row.error = report_json(
+        {why.code, why.message + " Rolling back failed too: " + undone.error().message, undone.error().action, {}});
+  }
+  co_await finish(std::move(row), undone ? "rolled_back" : "failed");
+  co_await sweep_staging();
+}
+
+Task<Result<void>> Deployer::undo(const Deployment& row, Restarts restarts) {
+  const auto staged = generation_from_json(row.journal);
+  if (!staged) co_return Fail(staged.error());
+  const auto before = generation_before(parts_.deployments, *staged);
+  if (!before) co_return Fail(before.error());
+  // First the folder: where it does not go back, the new generation is better left whole.
+  auto switched = co_await offload(parts_.loop, [&]() -> Result<void> {
+    if (is_switched(row, *staged)) return parts_.installer.switch_back(row.id, row.name);
+    // A crash before the exchange leaves the empty folder that it was to exchange; rmdir takes no other.
+    if (!*before) ::rmdir(parts_.installer.live_path(row.name).c_str());
+    return {};
+  });
+  if (!switched && is_switched(row, *staged)) co_return switched;
+  Outcome outcome;
+  outcome.note(switched);
+  const auto taken = co_await undo_additions(row, *staged, *before);
+  outcome.note(taken);
+  if (!*before) co_return outcome.first();
+  const auto restarted = restarts == Restarts::none_yet ? std::vector<std::string>() : text_list(row.plan, "restart");
+  const auto services = services_to_start(**before, *staged, restarted);
+  auto started = co_await restart_units(parts_, services);
+  if (started && !services.empty()) started = co_await await_health(parts_, services);
+  outcome.note(started);
+  co_return outcome.first();
+}
+
+// Whether the app's folder is the one that the row's deployment put there, and what was there before is still kept.
+bool Deployer::is_switched(const Deployment& row, const Generation& staged) const {
+  const std::uint64_t there = Installer::identity(parts_.installer.live_path(row.name));
+  return there != 0 && there == staged.folder_identity &&
+         Installer::identity(parts_.installer.staging_path(row.id)) != 0;
+}
+
+// Units, networks and secrets that only the new generation has, and the secrets' versions.
+Task<Result<void>> Deployer::undo_additions(const Deployment& row, const Generation& staged,
+                                            const std::optional<Generation>& before) {
+  std::vector<std::string> gone;
+  for (const std::string& unit : names_of(staged.units)) {
+    if (!before || !has_unit(*before, unit)) gone.push_back(unit);
+  }
+  Outcome outcome;
+  const auto stopped = co_await stop_units(parts_, std::move(gone));
+  outcome.note(stopped);
+  const auto restored = co_await restore_podman_secrets(parts_, row, staged, before);
+  outcome.note(restored);
+  const auto reloaded = co_await parts_.units.reload();
+  outcome.note(reloaded);
+  for (const std::string& network : staged.networks) {
+    if (before && std::ranges::contains(before->networks, network)) continue;
+    const auto removed = co_await parts_.podman.remove_network(network);
+    outcome.note(removed);
+  }
+  co_return outcome.first();
+}
+
+}  // namespace leger

@@ -1,0 +1,390 @@
+#include "tests/backend/service/host.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+
+#include "backend/service/release_service.h"
+#include "backend/service/secret_service.h"
+#include "quadlets/generator.h"
+#include "quadlets/installer.h"
+#include "tests/quadlets/archives.h"
+
+namespace leger::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Error kTrouble{Code::upstream_failed, "this call was made to fail.", "Do nothing.", {}};
+
+template <class T>
+Task<Result<T>> shake(Trouble& trouble, std::string call, Task<Result<T>> real) {
+  const auto next = trouble.next(call);
+  if (next == Trouble::Next::fails_before) co_return Fail(kTrouble);
+  auto result = co_await real;
+  if (next == Trouble::Next::fails_after) co_return Fail(kTrouble);
+  co_return result;
+}
+
+class ShakyUnits final : public Units {
+ public:
+  ShakyUnits(Machine& machine, Trouble& trouble) : machine_(machine), trouble_(trouble) {}
+  Task<Result<void>> reload() override { return shake(trouble_, "reload", machine_.units.reload()); }
+  Task<Result<std::string>> start(std::string unit, std::uint64_t timeout_ms) override {
+    return shake(trouble_, "start " + unit, run(machine_.units.start(unit, timeout_ms), unit));
+  }
+  Task<Result<std::string>> stop(std::string unit, std::uint64_t timeout_ms) override {
+    return shake(trouble_, "stop " + unit, halt(machine_.units.stop(unit, timeout_ms), unit));
+  }
+  Task<Result<std::string>> restart(std::string unit, std::uint64_t timeout_ms) override {
+    return shake(trouble_, "restart " + unit, run(machine_.units.restart(unit, timeout_ms), unit));
+  }
+  Task<Result<void>> reset_failed(std::string unit) override {
+    return shake(trouble_, "reset_failed " + unit, machine_.units.reset_failed(unit));
+  }
+  Task<Result<UnitState>> state(std::string unit) override {
+    return shake(trouble_, "state " + unit, machine_.units.state(unit));
+  }
+  Task<Result<std::vector<std::string>>> unit_files() override { return shake(trouble_, "unit_files", loaded()); }
+
+ private:
+  Task<Result<std::string>> run(Task<Result<std::string>> job, std::string unit) {
+    auto result = co_await job;
+    if (result && *result == "done") machine_.started(unit);
+    if (result && *result != "done") machine_.stopped(unit);
+    co_return result;
+  }
+  Task<Result<std::string>> halt(Task<Result<std::string>> job, std::string unit) {
+    auto result = co_await job;
+    if (result) machine_.stopped(unit);
+    co_return result;
+  }
+  Task<Result<std::vector<std::string>>> loaded() { co_return machine_.loaded(); }
+
+  Machine& machine_;
+  Trouble& trouble_;
+};
+
+class ShakyPodman final : public Podman {
+ public:
+  ShakyPodman(Podman& real, Trouble& trouble) : real_(real), trouble_(trouble) {}
+  Task<Result<void>> ping() override { return shake(trouble_, "ping", real_.ping()); }
+  Task<Result<std::vector<PodmanSecret>>> secrets() override { return shake(trouble_, "secrets", real_.secrets()); }
+  Task<Result<void>> put_secret(std::string name, Secret value, std::map<std::string, std::string> labels) override {
+    return shake(trouble_, "put_secret " + name, real_.put_secret(name, std::move(value), std::move(labels)));
+  }
+  Task<Result<void>> remove_secret(std::string name) override {
+    return shake(trouble_, "remove_secret " + name, real_.remove_secret(name));
+  }
+  Task<Result<std::vector<PodmanContainer>>> containers() override {
+    return shake(trouble_, "containers", real_.containers());
+  }
+  Task<Result<void>> remove_network(std::string name) override {
+    return shake(trouble_, "remove_network " + name, real_.remove_network(name));
+  }
+  Task<Result<void>> remove_volume(std::string name) override {
+    return shake(trouble_, "remove_volume " + name, real_.remove_volume(name));
+  }
+
+ private:
+  Podman& real_;
+  Trouble& trouble_;
+};
+
+class ShakyFiles final : public FileSystem {
+ public:
+  explicit ShakyFiles(Trouble& trouble) : trouble_(trouble) {}
+  int make_folder(const std::string& path) override { return fails("make_folder") ? EIO : real_.make_folder(path); }
+  int exchange(const std::string& a, const std::string& b) override {
+    return fails("exchange") ? EIO : real_.exchange(a, b);
+  }
+  int rename(const std::string& from, const std::string& to) override {
+    return fails("rename") ? EIO : real_.rename(from, to);
+  }
+  int remove_tree(const std::string& path) override { return fails("remove_tree") ? EIO : real_.remove_tree(path); }
+  int sync_folder(const std::string& path) override { return fails("sync_folder") ? EIO : real_.sync_folder(path); }
+
+ private:
+  // A call of the file system fails whole or not at all.
+  bool fails(const std::string& call) { return trouble_.next(call) != Trouble::Next::good; }
+
+  PosixFileSystem real_;
+  Trouble& trouble_;
+};
+
+// Text of every file below `folder`, by its path there.
+std::map<std::string, std::string> files_below(const std::string& folder) {
+  std::map<std::string, std::string> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, ignored)) {
+    const std::string path = entry.path().lexically_relative(folder).string();
+    if (entry.is_directory()) files[path + "/"] = "";
+    if (entry.is_regular_file()) files[path] = read_file(entry.path().string());
+  }
+  return files;
+}
+
+std::string unit_of(const fs::path& quadlet) {
+  const std::string stem = quadlet.stem().string();
+  const std::string kind = quadlet.extension().string();
+  if (kind == ".container") return stem + ".service";
+  if (kind == ".volume" || kind == ".network") return stem + "-" + kind.substr(1) + ".service";
+  return {};
+}
+
+}  // namespace
+
+Trouble::Next Trouble::next(const std::string& call) {
+  calls.push_back(call);
+  if (watch) watch(call);
+  const int number = static_cast<int>(calls.size());
+  if (number == crash_at) crash();
+  if (number == fail_before) return Next::fails_before;
+  return number == fail_after ? Next::fails_after : Next::good;
+}
+
+void Machine::keep(const std::string& unit, const std::string& path, const std::string& text) {
+  quadlets_[unit] = {path, text};
+  if (!units.knows(unit)) units.add(unit, path);
+  units.at(unit).source_path = path;
+  units.at(unit).load_state = "loaded";
+}
+
+void Machine::generate() {
+  const auto before = std::exchange(quadlets_, {});
+  for (const auto& [path, text] : files_below(quadlet_dir_)) {
+    const std::string unit = unit_of(path);
+    if (!unit.empty() && !quadlets_.contains(unit)) keep(unit, below(quadlet_dir_, path), text);
+  }
+  for (const auto& [unit, quadlet] : before) {
+    if (quadlets_.contains(unit)) continue;
+    // systemd keeps what runs; its file is gone.
+    if (units.at(unit).active_state != "active") {
+      units.remove(unit);
+    } else {
+      units.at(unit).load_state = "not-found";
+      quadlets_[unit] = {"", quadlet.text};
+    }
+  }
+}
+
+std::vector<std::string> Machine::loaded() {
+  std::vector<std::string> names;
+  for (const auto& [unit, quadlet] : quadlets_) {
+    if (units.at(unit).load_state == "loaded") names.push_back(unit);
+  }
+  names.emplace_back("dbus.service");
+  return names;
+}
+
+void Machine::started(const std::string& unit) {
+  const Quadlet& quadlet = quadlets_.at(unit);
+  const std::string folder = fs::path(quadlet.path).parent_path().string();
+  std::string what = quadlet.text;
+  for (const auto& [path, text] : files_below(folder)) {
+    if (path.ends_with(".network")) podman.networks.insert("systemd-" + fs::path(path).stem().string());
+    if (path.ends_with(".volume")) podman.volumes.insert("systemd-" + fs::path(path).stem().string());
+    if (unit_of(path).empty() && quadlet.text.contains(path)) what.append(path).append(": ").append(text);
+  }
+  for (const auto& [name, secret] : podman.stored) {
+    if (quadlet.text.contains("Secret=" + name)) what.append(name).append(": ").append(secret.value).append("\n");
+  }
+  running[unit] = what;
+}
+
+Json Machine::save() {
+  Json quadlets = Json::object();
+  for (const auto& [unit, quadlet] : quadlets_) {
+    const UnitState& state = units.at(unit);
+    quadlets[unit] = {quadlet.path, quadlet.text, state.load_state, state.active_state};
+  }
+  Json secrets = Json::object();
+  for (const auto& [name, secret] : podman.stored) secrets[name] = {{"value", secret.value}, {"labels", secret.labels}};
+  return Json{{"quadlets", quadlets},
+              {"secrets", secrets},
+              {"running", running},
+              {"networks", podman.networks},
+              {"volumes", podman.volumes}};
+}
+
+void Machine::load(const Json& state) {
+  if (state.is_null()) return;
+  for (const auto& [unit, quadlet] : state["quadlets"].items()) {
+    keep(unit, quadlet[0].get<std::string>(), quadlet[1].get<std::string>());
+    units.at(unit).load_state = quadlet[2].get<std::string>();
+    units.at(unit).active_state = quadlet[3].get<std::string>();
+  }
+  for (const auto& [name, secret] : state["secrets"].items()) {
+    podman.stored[name] = {"id-" + name, secret["value"].get<std::string>(),
+                           secret["labels"].get<std::map<std::string, std::string>>()};
+  }
+  running = state["running"].get<std::map<std::string, std::string>>();
+  podman.networks = state["networks"].get<std::set<std::string>>();
+  podman.volumes = state["volumes"].get<std::set<std::string>>();
+}
+
+std::string Machine::picture() {
+  std::string text;
+  for (const auto& [path, content] : files_below(quadlet_dir_))
+    text.append("file ").append(path).append("\n").append(content).append("\n");
+  for (const std::string& unit : loaded()) text += "loaded " + unit + "\n";
+  for (const auto& [unit, what] : running) text.append("runs ").append(unit).append("\n").append(what).append("\n");
+  for (const auto& [name, secret] : podman.stored) {
+    text.append("secret ").append(name).append(" ").append(secret.value);
+    for (const auto& [label, value] : secret.labels) text.append(" ").append(label).append("=").append(value);
+    text += "\n";
+  }
+  for (const std::string& network : podman.networks) text += "network " + network + "\n";
+  for (const std::string& volume : podman.volumes) text += "volume " + volume + "\n";
+  return text;
+}
+
+class Daemon::Parts {
+ public:
+  Parts(Daemon& daemon, const std::string& folder, const std::string& generator_program)
+      : secret_rows(*daemon.database),
+        release_rows(*daemon.database),
+        user_rows(*daemon.database),
+        deployments(*daemon.database),
+        files(daemon.trouble),
+        units(daemon.machine, daemon.trouble),
+        podman(daemon.machine.podman, daemon.trouble),
+        installer(files, folder + "/containers/systemd"),
+        generator(daemon.loop, generator_program),
+        releases(daemon.loop, release_rows, folder + "/state/releases") {
+    auto opened = run(daemon.loop, Vault::open(secret_rows, {{}, folder + "/leger.kek"}, daemon.clock));
+    REQUIRE(opened);
+    vault = std::move(*opened);
+    secrets.emplace(secret_rows, *vault, daemon.clock, 10U);
+    REQUIRE(releases.prepare());
+    deployer.emplace(all(daemon.loop));
+  }
+
+  DeployParts all(Loop& loop) {
+    return {.loop = loop,
+            .log = log,
+            .deployments = deployments,
+            .releases = releases,
+            .secrets = *secrets,
+            .installer = installer,
+            .generator = generator,
+            .units = units,
+            .podman = podman,
+            .settle_ms = 0,
+            .health_timeout_ms = 0};
+  }
+
+  Log log{LogLevel::error};
+  SqliteSecrets secret_rows;
+  SqliteReleases release_rows;
+  SqliteUsers user_rows;
+  Deployments deployments;
+  ShakyFiles files;
+  ShakyUnits units;
+  ShakyPodman podman;
+  Installer installer;
+  Generator generator;
+  ReleaseService releases;
+  std::unique_ptr<Vault> vault;
+  std::optional<SecretService> secrets;
+  std::optional<Deployer> deployer;
+};
+
+Daemon::Daemon(const std::string& folder, const Json& machine_state, bool generator_is_there)
+    : loop(clock), machine(loop, folder + "/containers/systemd") {
+  auto opened = Database::open(loop, folder + "/state");
+  REQUIRE(opened);
+  database = std::move(*opened);
+  machine.load(machine_state);
+  const std::string program = generator_is_there ? LEGER_FAKE_GENERATOR : "/nowhere/quadlet";
+  parts_ = std::make_unique<Parts>(*this, folder, program);
+  Accounts accounts(parts_->user_rows, clock);
+  const auto owner = run(loop, accounts.ensure_owner("dev", "host"));
+  REQUIRE(owner);
+  user = owner->user_uuid;
+}
+
+Daemon::~Daemon() {
+  parts_.reset();
+  database.reset();
+  loop.run_until_idle();
+}
+
+DeployParts Daemon::deploy_parts() { return parts_->all(loop); }
+Deployer& Daemon::deployer() { return *parts_->deployer; }
+SecretService& Daemon::secrets() { return *parts_->secrets; }
+Deployments& Daemon::deployments() { return parts_->deployments; }
+Installer& Daemon::installer() { return parts_->installer; }
+
+void Daemon::set_secret(const std::string& name, const std::string& value) {
+  REQUIRE(run(loop, secrets().set(user, name, Secret(value), std::nullopt)));
+}
+
+namespace {
+
+Task<Result<std::string>> next_of(std::shared_ptr<std::vector<std::string>> parts) {
+  if (parts->empty()) co_return std::string();
+  std::string part = std::move(parts->front());
+  parts->erase(parts->begin());
+  co_return part;
+}
+
+}  // namespace
+
+std::uint64_t Daemon::upload(const std::string& name, const std::map<std::string, std::string>& files,
+                             const std::vector<std::string>& secrets_required) {
+  auto parts = std::make_shared<std::vector<std::string>>();
+  parts->push_back(make_bundle(name, files, secrets_required));
+  auto added = run(loop, parts_->releases.upload(user, [parts] { return next_of(parts); }, std::nullopt));
+  REQUIRE(added);
+  return added->release.version;
+}
+
+Result<Deployment> Daemon::install(std::uint64_t version) {
+  const auto id = run(loop, deployer().install(user, version));
+  if (!id) return Fail(id.error());
+  return deployments().get(*id);
+}
+
+Result<Deployment> Daemon::remove(const std::string& name, Deployer::Volumes volumes) {
+  const auto id = run(loop, deployer().remove(user, name, volumes));
+  if (!id) return Fail(id.error());
+  return deployments().get(*id);
+}
+
+void Daemon::recover() {
+  bool failed = false;
+  loop.spawn(deployer().recover(), [&failed](std::exception_ptr) { failed = true; });
+  loop.run_until_idle();
+  REQUIRE_FALSE(failed);
+}
+
+std::string Daemon::picture() {
+  std::string text = machine.picture();
+  const auto live = deployments().live();
+  REQUIRE(live);
+  for (const Deployment& row : *live) text += "live " + row.name + " v" + std::to_string(row.version) + "\n";
+  return text;
+}
+
+std::vector<std::string> Daemon::staged() {
+  auto ids = installer().staged_ids();
+  REQUIRE(ids);
+  return *ids;
+}
+
+std::string make_bundle(const std::string& name, const std::map<std::string, std::string>& files,
+                        const std::vector<std::string>& secrets_required) {
+  Json names = Json::array();
+  for (const auto& [path, text] : files) names.push_back(path);
+  const Json manifest{{"version", 1},   {"deployment_name", name},   {"created_at", "2026-11-22T04:05:06Z"},
+                      {"files", names}, {"services", Json::array()}, {"secrets_required", secrets_required}};
+  std::string archive = tar_file("manifest.json", dump(manifest));
+  for (const auto& [path, text] : files) archive += tar_file(path, text);
+  return gzip(archive + tar_end());
+}
+
+}  // namespace leger::test

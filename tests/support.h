@@ -1,7 +1,7 @@
 #pragma once
 
-// What tests of several rooms share: a clock that stands still until it is moved, a temporary folder, and a way to run a
-// task to its end on a loop.
+// What tests of several rooms share: a clock that stands still until it is moved, a temporary folder, and a way to run
+// a task to its end on a loop.
 
 #include <cstdlib>
 #include <exception>

@@ -1,0 +1,150 @@
+#include "cli/api_client.h"
+
+#include <array>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "backend/base/text.h"
+
+namespace leger {
+namespace {
+
+constexpr std::size_t kMaxAnswerBytes = std::size_t{8} << 20;
+
+Task<void> store(Task<Result<HttpResponse>> from, std::optional<Result<HttpResponse>>& to) {
+  to.emplace(co_await from);
+}
+
+Result<HttpResponse> wait_for(Loop& loop, Task<Result<HttpResponse>> task) {
+  std::optional<Result<HttpResponse>> response;
+  std::exception_ptr bug;
+  loop.spawn(store(std::move(task), response), [&bug](const std::exception_ptr& e) { bug = e; });
+  loop.run_until_idle();
+  if (bug) std::rethrow_exception(bug);
+  return std::move(*response);
+}
+
+// The code of the contract that stands for a status whose own code this leger does not know.
+Code code_of_status(int status) {
+  constexpr std::array kUsual{
+      Code::invalid_request, Code::invalid_token,  Code::not_found,           Code::insufficient_permissions,
+      Code::conflict,        Code::body_too_large, Code::preflight_failed,    Code::rate_limit_exceeded,
+      Code::upstream_failed, Code::unavailable,    Code::insufficient_storage};
+  for (const Code code : kUsual) {
+    if (status_of(code) == status) return code;
+  }
+  return Code::internal_error;
+}
+
+// The error of a failure envelope: `error` is an object in the backend's dialect, the code alone in the CLI's.
+std::optional<Error> error_of(const Json& envelope, int status) {
+  const auto found = envelope.find("error");
+  if (found == envelope.end()) return std::nullopt;
+  const Json& texts = found->is_object() ? *found : envelope;
+  const auto name = text_field(texts, found->is_object() ? "code" : "error");
+  if (!name) return std::nullopt;
+  Error error;
+  const auto code = code_named(*name);
+  error.code = code.value_or(code_of_status(status));
+  error.message = escape_controls(text_field(texts, "message").value_or(""));
+  if (error.message.empty()) error.message = "legerd refuses: " + escape_controls(*name) + ".";
+  if (!code && text_field(texts, "message")) error.message += " (" + escape_controls(*name) + ")";
+  error.action = escape_controls(text_field(texts, "action").value_or(""));
+  if (const auto details = texts.find("details"); details != texts.end() && !details->is_null()) {
+    error.details = dump(*details);
+  }
+  return error;
+}
+
+}  // namespace
+
+ApiClient::ApiClient(Target target, const Patience& patience) : target_(std::move(target)), patience_(patience) {}
+
+Result<ApiAnswer> ApiClient::send(ApiRequest request) {
+  HttpRequest http{.method = std::move(request.method),
+                   .url = target_.url + request.path,
+                   .unix_socket = target_.unix_socket,
+                   .headers = {"Accept: application/json"},
+                   .body = std::nullopt,
+                   .max_body_bytes = kMaxAnswerBytes,
+                   .connect_timeout_ms = patience_.answer_ms,
+                   .timeout_ms = patience_.answer_ms + request.extra_ms};
+  if (!request.content_type.empty()) {
+    http.headers.push_back("Content-Type: " + request.content_type);
+    http.body = std::string(request.body.reveal());
+  }
+  auto response = wait_for(loop_, http_.send(std::move(http)));
+  if (!response) return Fail(no_answer(response.error()));
+  auto answer = read(*response);
+  wipe(response->body);  // it may have been a secret's value
+  return answer;
+}
+
+Result<ApiAnswer> ApiClient::read(const HttpResponse& response) const {
+  auto envelope = parse_reply(response.body, target_.shown(), kMaxAnswerBytes);
+  const std::string status = std::to_string(response.status);
+  if (!envelope || !envelope->is_object()) return Fail(garbled("its answer with status " + status + " is not JSON"));
+  const auto success = bool_field(*envelope, "success");
+  const auto data = envelope->find("data");
+  if (response.status / 100 == 2 && success == true && data != envelope->end()) {
+    return ApiAnswer{response.status, std::move(*data)};
+  }
+  if (response.status >= 400 && success == false) {
+    if (auto error = error_of(*envelope, response.status)) return Fail(*std::move(error));
+  }
+  return Fail(garbled("its answer with status " + status + " has no envelope"));
+}
+
+Result<Json> ApiClient::get(std::string path) {
+  auto answer = send({.method = "GET", .path = std::move(path)});
+  if (!answer) return Fail(answer.error());
+  return std::move(answer->data);
+}
+
+Result<Json> ApiClient::remove(std::string path) {
+  auto answer = send({.method = "DELETE", .path = std::move(path)});
+  if (!answer) return Fail(answer.error());
+  return std::move(answer->data);
+}
+
+Result<Json> ApiClient::post(std::string path, const Json& body) {
+  auto answer =
+      send({.method = "POST", .path = std::move(path), .content_type = "application/json", .body = Secret(dump(body))});
+  if (!answer) return Fail(answer.error());
+  return std::move(answer->data);
+}
+
+Error ApiClient::garbled(std::string_view what) const {
+  return {Code::upstream_failed,
+          target_.shown() + " does not answer as legerd does: " + std::string(what) + ".",
+          "Check that legerd is what answers there, and that it is as new as this leger: leger --version",
+          {}};
+}
+
+Error ApiClient::no_answer(const Error& why) const {
+  const std::string action = target_.unix_socket.empty()
+                                 ? "Check the address, and that legerd listens there."
+                                 : "Is legerd running? Start it:\n  systemctl --user start legerd.socket";
+  return {Code::unavailable, why.message, action, {}};
+}
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string result;
+  for (const char c : text) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    if (plain) {
+      result += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    result += '%';
+    result += kDigits[byte >> 4];
+    result += kDigits[byte & 15];
+  }
+  return result;
+}
+
+}  // namespace leger

@@ -1,0 +1,62 @@
+#pragma once
+
+// legerd as the commands see it: one request, one answer, both dialects of the envelope taken off. Waits for each
+// answer by running its own loop, so the commands are plain functions. Owned by run(), one thread.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "backend/base/clock.h"
+#include "backend/base/error.h"
+#include "backend/base/http_client.h"
+#include "backend/base/json.h"
+#include "backend/base/loop.h"
+#include "backend/base/secret.h"
+#include "cli/io.h"
+#include "cli/target.h"
+
+namespace leger {
+
+struct ApiRequest {
+  std::string method = "GET";
+  std::string path;          // begins with a slash, encoded
+  std::string content_type;  // empty: no body
+  Secret body;
+  std::uint64_t extra_ms = 0;  // beyond the usual time for an answer
+};
+
+struct ApiAnswer {
+  int status = 0;
+  Json data;  // the envelope's
+};
+
+class ApiClient {
+ public:
+  ApiClient(Target target, const Patience& patience);
+
+  // The error is legerd's own, its texts escaped; unavailable where nothing answers; upstream_failed where the answer
+  // is not legerd's.
+  Result<ApiAnswer> send(ApiRequest request);
+  Result<Json> get(std::string path);
+  Result<Json> remove(std::string path);
+  Result<Json> post(std::string path, const Json& body);
+
+  // The error for an answer of legerd's form in which `what` is missing.
+  Error garbled(std::string_view what) const;
+
+ private:
+  Result<ApiAnswer> read(const HttpResponse& response) const;
+  Error no_answer(const Error& why) const;
+
+  Target target_;
+  Patience patience_;
+  SystemClock clock_;
+  Loop loop_{clock_};
+  HttpClient http_{loop_};
+};
+
+// One segment of a path or a value of a query: everything but letters, digits, `-` and `_` as %XX.
+std::string percent_encode(std::string_view text);
+
+}  // namespace leger

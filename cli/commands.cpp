@@ -1,0 +1,282 @@
+#include "cli/commands.h"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "backend/base/text.h"
+#include "cli/config.h"
+#include "cli/context.h"
+#include "cli/deploy.h"
+#include "cli/output.h"
+#include "cli/releases.h"
+#include "cli/secrets.h"
+#include "cli/status.h"
+#include "cli/target.h"
+
+namespace leger {
+namespace {
+
+using ServerCommand = std::function<int(const Context&)>;
+
+std::string positive(const std::string& text) {
+  return parse_number(text).value_or(0) == 0 ? "a number from 1 is needed" : "";
+}
+
+// The tree of commands with what their arguments are read into.
+class CommandLine {
+ public:
+  explicit CommandLine(const Io& io) : io_(io) {
+    app_.name("leger");
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", "leger " LEGER_VERSION, "Print the version");
+    server_flag_ = app_.add_option("--server", server_text_, "legerd to talk to: https://HOST[:PORT] or unix:PATH")
+                       ->type_name("URL");
+    socket_flag_ = app_.add_option("--socket", socket_text_, "Unix socket of legerd")->type_name("PATH");
+    app_.add_flag("--json")->description("Print the data as JSON, errors too")->disable_flag_override();
+    app_.footer(
+        "The server is --server or --socket, else LEGER_API_URL, else $XDG_RUNTIME_DIR/leger/legerd.sock.\n"
+        "These flags may stand before or after the command. COMMAND --help tells more.\n\n"
+        "Examples:\n"
+        "  echo \"$KEY\" | leger secrets set openai_api_key -\n"
+        "  leger releases upload bundle.tar.gz\n"
+        "  leger deploy install latest\n"
+        "  leger status\n");
+    declare_secrets();
+    declare_releases();
+    declare_deploy();
+    declare_others();
+  }
+
+  // Gives the exit code.
+  int run(const std::vector<std::string>& arguments, Output& output) {
+    try {
+      app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    } catch (const CLI::CallForHelp&) {
+      // `secrets set NAME -hunter2` is no call for help.
+      return app_.remaining_size(true) == 0 ? print(output, help_of(deepest())) : unexpected(output);
+    } catch (const CLI::CallForVersion& version) {
+      return print(output, std::string(version.what()) + "\n");
+    } catch (const CLI::ParseError& error) {
+      return app_.remaining_size(true) == 0 ? misused(output, error) : unexpected(output);
+    }
+    return call(output);
+  }
+
+ private:
+  CLI::App* add(CLI::App* parent, const std::string& name, const std::string& description,
+                const std::string& examples) {
+    CLI::App* command = parent->add_subcommand(name, description);
+    command->fallthrough();  // so that global flags may follow it
+    command->footer("Global flags: --server URL, --socket PATH, --json\n\nExamples:\n" + examples);
+    return command;
+  }
+
+  CLI::App* add_group(const std::string& name, const std::string& description, const std::string& examples) {
+    CLI::App* group = add(&app_, name, description, examples);
+    group->require_subcommand(1);
+    return group;
+  }
+
+  void on(CLI::App* command, ServerCommand action) { server_commands_.emplace_back(command, std::move(action)); }
+
+  void declare_secrets() {
+    CLI::App* group = add_group("secrets", "Manage secrets", "  leger secrets list\n  leger secrets get api_key\n");
+    set_secret_ = add(group, "set", "Create or update a secret",
+                      "  echo \"$KEY\" | leger secrets set openai_api_key -\n"
+                      "  leger secrets set ssh_key @~/.ssh/id_ed25519\n"
+                      "  leger secrets set --raw banner - < banner.txt\n"
+                      "A value that begins with - or @ goes through standard input.\n");
+    set_secret_->add_option("name", set_.name, "Name of the secret")->required();
+    set_secret_->add_option("value", set_.value, "- for standard input, @FILE for a file, or the value itself")
+        ->required();
+    set_secret_->add_flag("--raw", set_.raw, "Keep the final newline of a one-line standard input")
+        ->disable_flag_override();
+    on(set_secret_, [this](const Context& context) { return set_secret(context, set_); });
+
+    CLI::App* list = add(group, "list", "List all secrets, without their values", "  leger secrets list --json\n");
+    on(list, [](const Context& context) { return list_secrets(context); });
+
+    CLI::App* get = add(group, "get", "Print a secret's value, without a newline",
+                        "  export OPENAI_KEY=\"$(leger secrets get openai_api_key)\"\n");
+    get->add_option("name", name_, "Name of the secret")->required();
+    on(get, [this](const Context& context) { return get_secret(context, name_); });
+
+    CLI::App* remove = add(group, "delete", "Delete a secret, which cannot be undone",
+                           "  leger secrets delete old_key\n  leger secrets delete old_key --force\n");
+    remove->add_option("name", delete_.name, "Name of the secret")->required();
+    remove->add_flag("--force", delete_.force, "Do not ask")->disable_flag_override();
+    on(remove, [this](const Context& context) { return delete_secret(context, delete_); });
+  }
+
+  void declare_releases() {
+    CLI::App* group = add_group("releases", "Manage release bundles",
+                                "  leger releases upload bundle.tar.gz\n  leger releases list\n");
+    CLI::App* upload = add(group, "upload", "Upload a bundle as a new release",
+                           "  tar -czf hello.tar.gz -C hello .\n  leger releases upload hello.tar.gz\n");
+    upload->add_option("file", file_, "The .tar.gz")->required();
+    on(upload, [this](const Context& context) { return upload_release(context, file_); });
+
+    CLI::App* list =
+        add(group, "list", "List releases, newest first", "  leger releases list --name hello --limit 5\n");
+    list->add_option("--name", releases_.name, "Only those of this app")->type_name("APP");
+    list->add_option("--limit", releases_.limit, "At most so many")->check(positive)->type_name("N");
+    on(list, [this](const Context& context) { return list_releases(context, releases_); });
+
+    CLI::App* show = add(group, "show", "Show a release", "  leger releases show\n  leger releases show 3\n");
+    show->add_option("version", version_, "Its number, or latest (the default)");
+    on(show, [this](const Context& context) { return show_release(context, version_); });
+  }
+
+  void declare_deploy() {
+    CLI::App* group =
+        add_group("deploy", "Put releases on the host", "  leger deploy install\n  leger deploy remove\n");
+    CLI::App* install = add(group, "install", "Deploy a release and wait until it runs",
+                            "  leger deploy install\n  leger deploy install 3\n  leger deploy install hello@2\n");
+    install->add_option("release", release_, "VERSION, latest (the default), NAME or NAME@VERSION");
+    on(install, [this](const Context& context) { return leger::install(context, release_); });
+
+    CLI::App* list = add(group, "list", "List deployments, newest first", "  leger deploy list\n");
+    on(list, [](const Context& context) { return list_deployments(context); });
+
+    CLI::App* remove = add(group, "remove", "Remove an app; its volumes and releases stay",
+                           "  leger deploy remove hello\n  leger deploy remove hello --volumes --yes\n");
+    remove->add_option("name", remove_.name, "The app; not needed where one is deployed");
+    remove->add_flag("--volumes", remove_.volumes, "Delete its volumes too")->disable_flag_override();
+    remove->add_flag("--yes,-y,--force", remove_.yes, "Do not ask")->disable_flag_override();
+    on(remove, [this](const Context& context) { return remove_app(context, remove_); });
+  }
+
+  void declare_others() {
+    CLI::App* status = add(&app_, "status", "Show what runs", "  leger status\n  leger status --json\n");
+    on(status, [](const Context& context) { return show_status(context); });
+
+    CLI::App* config = add_group("config", "Look at legerd's configuration", "  leger config check\n");
+    check_config_ = add(config, "check", "Check legerd's configuration file",
+                        "  leger config check\n  leger config check ./legerd.toml\n");
+    check_config_->add_option("file", file_, "The file; not needed for the usual one");
+  }
+
+  int call(Output& output) {
+    if (check_config_->parsed()) return check_config(io_, output, file_);
+    const auto target = choose_target(server_flags(), io_);
+    if (!target) {
+      return target.error().code == Code::invalid_request ? output.usage(target.error()) : output.fail(target.error());
+    }
+    ApiClient api(*target, io_.patience);
+    const Context context{api, output, io_};
+    for (const auto& [command, action] : server_commands_) {
+      if (command->parsed()) return action(context);
+    }
+    return misused(output, CLI::RequiredError("A command"));
+  }
+
+  // An empty value is a mistake of whoever gave it, and not the same as no flag.
+  ServerFlags server_flags() const {
+    ServerFlags flags;
+    if (server_flag_->count() != 0) flags.server = server_text_;
+    if (socket_flag_->count() != 0) flags.socket = socket_text_;
+    return flags;
+  }
+
+  // The command that was named last, `leger` itself where none was.
+  CLI::App* deepest() {
+    CLI::App* app = &app_;
+    while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+    return app;
+  }
+
+  // `leger secrets set`, as the user knows it.
+  std::string path_of(const CLI::App* app) const {
+    return app->get_parent() == nullptr ? app->get_name() : path_of(app->get_parent()) + " " + app->get_name();
+  }
+
+  std::string help_of(const CLI::App* app) const {
+    return app->help(app->get_parent() == nullptr ? "" : path_of(app->get_parent()));
+  }
+
+  std::string help_hint(const CLI::App* app) const { return path_of(app) + " --help tells how it is used."; }
+
+  static int print(Output& output, const std::string& text) {
+    output.bytes(text);
+    return kDone;
+  }
+
+  // Something on the command line that nobody asked for: a flag, a command, one argument too many.
+  int unexpected(Output& output) {
+    const CLI::App* app = deepest();
+    const std::string first = app_.remaining(true).front();
+    if (app == set_secret_) {
+      // The argument may be a piece of the value: not a word of it.
+      return output.usage({Code::invalid_request,
+                           "secrets set takes a name and one value.",
+                           "Quote a value that has blanks; one that begins with a dash goes through standard input:\n"
+                           "  leger secrets set NAME -",
+                           {}});
+    }
+    const bool flag = first.starts_with('-');
+    const bool command = !flag && !app->get_subcommands([](const CLI::App*) { return true; }).empty();
+    const std::string kind = flag ? "flag" : command ? "command" : "argument";
+    return output.usage(
+        {Code::invalid_request, path_of(app) + " knows no " + kind + " " + in_quotes(first) + ".", help_hint(app), {}});
+  }
+
+  // Something that is missing, or not what it has to be.
+  int misused(Output& output, const CLI::ParseError& error) {
+    CLI::App* app = deepest();
+    const bool command_missing = !app->get_subcommands([](const CLI::App*) { return true; }).empty();
+    if (command_missing && !output.is_json()) {
+      output.prompt(help_of(app));
+      return kUsage;
+    }
+    const std::string why = command_missing ? "a command is missing" : error.what();
+    return output.usage({Code::invalid_request, path_of(app) + ": " + why, help_hint(app), {}});
+  }
+
+  const Io& io_;
+  CLI::App app_{"Leger puts release bundles of Podman quadlets on a host, with their secrets."};
+  std::string server_text_;
+  std::string socket_text_;
+  CLI::Option* server_flag_ = nullptr;
+  CLI::Option* socket_flag_ = nullptr;
+  SetSecretOptions set_;
+  DeleteSecretOptions delete_;
+  ListReleasesOptions releases_;
+  RemoveOptions remove_;
+  std::string name_;
+  std::string file_;
+  std::string version_ = "latest";
+  std::string release_ = "latest";
+  CLI::App* set_secret_ = nullptr;
+  CLI::App* check_config_ = nullptr;
+  std::vector<std::pair<CLI::App*, ServerCommand>> server_commands_;
+};
+
+// Asked before the command line is read, since its errors have a style too.
+Style style_of(const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    if (argument == "--") break;
+    if (argument == "--json") return Style::json;
+  }
+  return Style::text;
+}
+
+}  // namespace
+
+int run(const std::vector<std::string>& arguments, const Io& io) {
+  Output output(io, style_of(arguments));
+  try {
+    CommandLine command_line(io);
+    return output.finish(command_line.run(arguments, output));
+  } catch (const std::exception& bug) {
+    return output.fail({Code::internal_error, std::string("leger has a bug: ") + bug.what(), {}, {}});
+  }
+}
+
+}  // namespace leger

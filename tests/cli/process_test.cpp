@@ -1,0 +1,105 @@
+// The real binary as a child process: what only a process has.
+
+#include <doctest/doctest.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/cli/harness.h"
+
+namespace leger {
+namespace {
+
+using test::Harness;
+using test::MemoryFile;
+using test::Ran;
+using test::success;
+
+std::string leger_binary() {
+  const auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();  // build/tests/cli
+  return (folder / "../../cli/leger").lexically_normal().string();
+}
+
+// Runs a line of shell in which $LEGER is the binary, against the harness's server.
+Ran shell(const Harness& harness, const std::string& line) {
+  std::vector<std::string> environment{"LEGER=" + leger_binary(), "XDG_RUNTIME_DIR=" + harness.folder.path(),
+                                       "PATH=/usr/bin:/bin"};
+  std::vector<std::string> command{"/bin/sh", "-c", line};
+  const auto pointers = [](std::vector<std::string>& texts) {
+    std::vector<char*> result;
+    result.reserve(texts.size() + 1);
+    for (std::string& text : texts) result.push_back(text.data());
+    result.push_back(nullptr);
+    return result;
+  };
+  const MemoryFile out;
+  const MemoryFile err;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, out.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, err.get(), STDERR_FILENO);
+  pid_t child = 0;
+  REQUIRE(posix_spawn(&child, "/bin/sh", &actions, nullptr, pointers(command).data(), pointers(environment).data()) ==
+          0);
+  posix_spawn_file_actions_destroy(&actions);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, out.content(), err.content()};
+}
+
+void script_secret(Harness& harness, const std::string& value) {
+  harness.api->reply("POST /api/secrets/set", 201, success(R"({"version":1,"message":"created successfully"})"));
+  harness.api->reply("GET /api/secrets/get/key", 200, success(R"({"value":")" + value + "\"}"));
+}
+
+TEST_CASE("the binary stores what is piped in and prints it back") {
+  Harness harness;
+  script_secret(harness, "test123");
+  const Ran set = shell(harness, "echo test123 | \"$LEGER\" secrets set key -");
+  CHECK(set.err.empty());
+  CHECK(set.exit == 0);
+  CHECK(set.out.starts_with("✓ Secret created successfully\n"));
+  CHECK(harness.api->seen().at(0).body == R"({"name":"key","value":"test123"})");
+  const Ran get = shell(harness, "\"$LEGER\" secrets get key");
+  CHECK(get.exit == 0);
+  CHECK(get.out == "test123");
+}
+
+TEST_CASE("a full disk, a closed output and a broken pipe are exit 1 with a message") {
+  Harness harness;
+  script_secret(harness, std::string(200'000, 'x'));
+  const Ran full = shell(harness, "\"$LEGER\" secrets get key >/dev/full");
+  CHECK(full.exit == 1);
+  CHECK(full.err.starts_with("Standard output cannot be written: No space left on device"));
+  const Ran closed = shell(harness, "\"$LEGER\" secrets get key >&-");
+  CHECK(closed.exit == 1);
+  CHECK(closed.err == "Standard output cannot be written: Bad file descriptor\n");
+  const Ran broken = shell(harness, "{ \"$LEGER\" secrets get key; echo \"exit $?\" >&2; } | head -c 1");
+  CHECK(broken.err == "Standard output cannot be written: Broken pipe\nexit 1\n");
+}
+
+TEST_CASE("a closed standard input is no value") {
+  Harness harness;
+  const Ran ran = shell(harness, "\"$LEGER\" secrets set key - <&-");
+  CHECK(ran.exit == 1);
+  CHECK(ran.err.starts_with("Standard input cannot be read: Bad file descriptor."));
+  CHECK(harness.api->seen().empty());
+}
+
+TEST_CASE("the child of config check dies of a broken pipe as it would without leger") {
+  Harness harness;
+  harness.write_file("legerd", "#!/bin/sh\ntrap - PIPE\nyes | head -n 1\nkill -PIPE $$\necho survived\n");
+  REQUIRE(chmod((harness.folder / "legerd").c_str(), 0700) == 0);
+  const Ran ran = shell(harness, "PATH=\"$XDG_RUNTIME_DIR:$PATH\" \"$LEGER\" config check");
+  CHECK(ran.exit == 1);
+  CHECK(ran.out == "y\n");
+}
+
+}  // namespace
+}  // namespace leger

@@ -1,0 +1,230 @@
+#include "daemon/config.h"
+
+#include <sys/stat.h>
+
+#include <toml++/toml.h>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <map>
+#include <sstream>
+#include <utility>
+
+#include "backend/base/text.h"
+
+namespace leger {
+namespace {
+
+constexpr std::size_t kMaxFile = 1024 * 1024;
+
+Fail wrong(const std::string& file, const toml::source_region& where, const std::string& what) {
+  return Fail({Code::invalid_request,
+               file + ":" + std::to_string(where.begin.line) + ": " + what,
+               "Correct the line, then check it with: leger config check",
+               {}});
+}
+
+// One key of the file: how its value is taken. The text says what is wrong with it, empty where nothing is.
+using Setter = std::function<std::string(Config&, const toml::node&)>;
+
+Setter text_into(std::string Config::* field) {
+  return [field](Config& config, const toml::node& node) -> std::string {
+    const auto value = node.value_exact<std::string>();
+    if (!value || value->contains('\0')) return "needs a text in quotes";
+    config.*field = *value;
+    return {};
+  };
+}
+
+Setter path_into(std::string Config::* field) {
+  return [field](Config& config, const toml::node& node) -> std::string {
+    const auto value = node.value_exact<std::string>();
+    if (!value || !value->starts_with('/') || value->contains('\0')) return "needs an absolute path in quotes";
+    config.*field = *value;
+    return {};
+  };
+}
+
+Setter number_into(std::uint32_t Config::* field, std::uint32_t least, std::uint32_t most) {
+  return [=](Config& config, const toml::node& node) -> std::string {
+    const auto value = node.value_exact<std::int64_t>();
+    if (!value || *value < least || *value > most) {
+      return "needs a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+    }
+    config.*field = static_cast<std::uint32_t>(*value);
+    return {};
+  };
+}
+
+std::string set_socket(Config& config, const toml::node& node) {
+  const auto value = node.value_exact<std::string>();
+  if (!value || (!value->empty() && !value->starts_with('/')))
+    return "needs an absolute path in quotes, or \"\" for none";
+  config.socket = *value;
+  return {};
+}
+
+std::string set_listen(Config& config, const toml::node& node) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return "needs a list, such as [\"127.0.0.1:8787\"]";
+  config.listen.emplace();
+  for (const toml::node& entry : *list) {
+    const auto value = entry.value_exact<std::string>();
+    if (!value) return "needs texts in quotes, such as [\"127.0.0.1:8787\"]";
+    config.listen->push_back(*value);
+  }
+  return {};
+}
+
+std::string set_insecure(Config& config, const toml::node& node) {
+  const auto value = node.value_exact<bool>();
+  if (!value) return "needs true or false";
+  config.insecure = *value;
+  return {};
+}
+
+std::string set_log_level(Config& config, const toml::node& node) {
+  const auto level = log_level_named(node.value_exact<std::string>().value_or(""));
+  if (!level) return "needs \"error\", \"warning\", \"info\" or \"debug\"";
+  config.log_level = *level;
+  return {};
+}
+
+const std::map<std::string, Setter, std::less<>>& keys() {
+  static const std::map<std::string, Setter, std::less<>> table{
+      {"state_dir", path_into(&Config::state_dir)},
+      {"socket", set_socket},
+      {"listen", set_listen},
+      {"quadlet_dir", path_into(&Config::quadlet_dir)},
+      {"log_level", set_log_level},
+      {"environment", text_into(&Config::environment)},
+      {"key_file", path_into(&Config::key_file)},
+      {"insecure", set_insecure},
+      {"deploy.settle_s", number_into(&Config::settle_s, 0, 3600)},
+      {"deploy.health_timeout_s", number_into(&Config::health_timeout_s, 1, 3600)},
+      {"retention.secret_versions", number_into(&Config::secret_versions, 1, 1000)},
+      {"limits.connections", number_into(&Config::connections, 0, 1'000'000)},
+  };
+  return table;
+}
+
+bool is_section(std::string_view name) {
+  for (const auto& [key, setter] : keys()) {
+    if (key.starts_with(std::string(name) + ".")) return true;
+  }
+  return false;
+}
+
+Result<void> apply(const toml::table& table, const std::string& prefix, Config& config) {
+  for (const auto& [name, node] : table) {
+    const std::string key = prefix + std::string(name.str());
+    const auto known = keys().find(key);
+    if (known == keys().end() && node.is_table() && is_section(key)) {
+      auto applied = apply(*node.as_table(), key + ".", config);
+      if (!applied) return applied;
+      continue;
+    }
+    if (known == keys().end()) {
+      return wrong(config.file, name.source(), "unknown key \"" + escape_controls(key) + "\"");
+    }
+    const std::string problem = known->second(config, node);
+    if (!problem.empty()) return wrong(config.file, node.source(), key + " " + problem);
+  }
+  return {};
+}
+
+Result<std::optional<std::string>> read_file(const std::string& path) {
+  struct stat info{};
+  if (stat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return std::nullopt;
+    return Fail(system_error("cannot read " + path, errno));
+  }
+  if (!S_ISREG(info.st_mode) || std::cmp_greater(info.st_size, kMaxFile)) {
+    return Fail({Code::invalid_request, path + " is not a configuration file.", {}, {}});
+  }
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) return Fail({Code::invalid_request, "cannot read " + path + ".", "Check its permissions.", {}});
+  return text.str();
+}
+
+Result<void> apply_file(Config& config, bool must_exist) {
+  auto text = read_file(config.file);
+  if (!text) return Fail(text.error());
+  if (!*text && must_exist) {
+    return Fail({Code::invalid_request, "There is no configuration file " + config.file + ".", {}, {}});
+  }
+  if (!*text) return {};
+  try {
+    return apply(toml::parse(**text, config.file), "", config);
+  } catch (const toml::parse_error& problem) {
+    return wrong(config.file, problem.source(), std::string(problem.description()));
+  }
+}
+
+Result<void> apply_flags(const Flags& flags, Config& config) {
+  if (flags.state_dir) config.state_dir = *flags.state_dir;
+  if (flags.quadlet_dir) config.quadlet_dir = *flags.quadlet_dir;
+  if (flags.socket) config.socket = *flags.socket;
+  if (!flags.listen.empty()) {
+    config.listen.emplace();
+    for (const std::string& address : flags.listen) {
+      if (!address.empty()) config.listen->push_back(address);
+    }
+  }
+  if (flags.log_level) {
+    const auto level = log_level_named(*flags.log_level);
+    if (!level) {
+      return Fail({Code::invalid_request, "--log-level is error, warning, info or debug.", {}, {}});
+    }
+    config.log_level = *level;
+  }
+  return {};
+}
+
+}  // namespace
+
+Environment process_environment() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  return {.home = variable("HOME"),
+          .config_home = variable("XDG_CONFIG_HOME"),
+          .state_home = variable("XDG_STATE_HOME"),
+          .runtime_dir = variable("XDG_RUNTIME_DIR"),
+          .credentials_directory = variable("CREDENTIALS_DIRECTORY")};
+}
+
+Result<Config> load_config(const Flags& flags, const Environment& environment) {
+  if (!environment.home.starts_with('/')) {
+    return Fail({Code::invalid_request, "HOME is not set to an absolute path.", "Run legerd by systemctl --user.", {}});
+  }
+  const auto or_in_home = [&environment](const std::string& value, const char* folder) {
+    return value.starts_with('/') ? value : environment.home + folder;
+  };
+  const std::string config_home = or_in_home(environment.config_home, "/.config");
+  Config config;
+  config.file = flags.config.value_or(config_home + "/leger/legerd.toml");
+  config.state_dir = or_in_home(environment.state_home, "/.local/state") + "/leger";
+  config.quadlet_dir = config_home + "/containers/systemd";
+  config.credentials_directory = environment.credentials_directory;
+  if (environment.runtime_dir.starts_with('/')) {
+    config.default_socket = environment.runtime_dir + "/leger/legerd.sock";
+    config.podman_socket = environment.runtime_dir + "/podman/podman.sock";
+  }
+  auto read = apply_file(config, flags.config.has_value());
+  if (!read) return Fail(read.error());
+  auto flagged = apply_flags(flags, config);
+  if (!flagged) return Fail(flagged.error());
+  if (config.key_file.empty()) {
+    const std::size_t slash = config.file.rfind('/');
+    config.key_file = (slash == std::string::npos ? "." : config.file.substr(0, slash)) + "/leger.kek";
+  }
+  return config;
+}
+
+}  // namespace leger

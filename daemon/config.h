@@ -1,0 +1,61 @@
+#pragma once
+
+// What legerd is told: the TOML file, the flags that win over it, and the defaults. Read once, at start; a value.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/base/error.h"
+#include "backend/base/log.h"
+
+namespace leger {
+
+struct Config {
+  std::string file;  // where it was read from
+  std::string state_dir;
+  std::optional<std::string> socket;               // named by flag or key; empty text: no Unix socket
+  std::optional<std::vector<std::string>> listen;  // named by flag or key
+  std::string quadlet_dir;
+  LogLevel log_level = LogLevel::info;
+  std::string environment = "production";
+  std::string key_file;
+  bool insecure = false;
+  std::uint32_t settle_s = 10;
+  std::uint32_t health_timeout_s = 120;
+  std::uint32_t secret_versions = 10;
+  std::uint32_t connections = 1024;  // over TCP; 0: no limit of our own
+
+  // From the environment, for which there are no keys.
+  std::string default_socket;         // $XDG_RUNTIME_DIR/leger/legerd.sock
+  std::string podman_socket;          // $XDG_RUNTIME_DIR/podman/podman.sock
+  std::string credentials_directory;  // $CREDENTIALS_DIRECTORY; empty: none
+};
+
+// What the command line said; nothing where a flag was not given.
+struct Flags {
+  std::optional<std::string> config;
+  std::optional<std::string> state_dir;
+  std::optional<std::string> socket;
+  std::vector<std::string> listen;  // may hold one empty text: no TCP
+  std::optional<std::string> quadlet_dir;
+  std::optional<std::string> log_level;
+  bool check_config = false;
+};
+
+// Environment variables that matter, so that tests need not set the real ones.
+struct Environment {
+  std::string home;
+  std::string config_home;  // $XDG_CONFIG_HOME
+  std::string state_home;   // $XDG_STATE_HOME
+  std::string runtime_dir;  // $XDG_RUNTIME_DIR
+  std::string credentials_directory;
+};
+Environment process_environment();
+
+// Reads the file (an absent default one is an empty one; an absent named one is an error) and puts defaults, file and
+// flags together. invalid_request names file, line and key: unknown keys are refused.
+Result<Config> load_config(const Flags& flags, const Environment& environment);
+
+}  // namespace leger

@@ -1,0 +1,88 @@
+#pragma once
+
+// The whole program, made in order: everything that legerd is has a line here. Made by main, or by a test with a clock
+// of its own. Loop thread.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/base/clock.h"
+#include "backend/base/error.h"
+#include "backend/base/http_client.h"
+#include "backend/base/log.h"
+#include "backend/base/loop.h"
+#include "backend/base/task.h"
+#include "backend/service/accounts.h"
+#include "backend/service/deployer.h"
+#include "backend/service/release_service.h"
+#include "backend/service/secret_service.h"
+#include "backend/service/service_status.h"
+#include "backend/service/vault.h"
+#include "backend/store/database.h"
+#include "backend/store/deployments.h"
+#include "backend/store/releases.h"
+#include "backend/store/secrets.h"
+#include "backend/store/users.h"
+#include "daemon/config.h"
+#include "daemon/route_context.h"
+#include "daemon/router.h"
+#include "daemon/server.h"
+#include "daemon/watchdog.h"
+#include "quadlets/generator.h"
+#include "quadlets/installer.h"
+#include "quadlets/podman.h"
+#include "systemd/bus.h"
+#include "systemd/notify.h"
+#include "systemd/systemd_units.h"
+
+namespace leger {
+
+class Daemon {
+ public:
+  // Opens the store and the vault and finds the owner: what can refuse a start.
+  static Task<Result<std::unique_ptr<Daemon>>> make(Loop& loop, const Log& log, Config config);
+
+  // Opens the doors: `handed` ones of the service manager, those of the configuration, or the default ones. Then the
+  // service manager is told that we are ready, and interrupted deployments are finished.
+  Task<Result<void>> start(std::vector<HandedSocket> handed);
+
+  // Lets requests in flight finish, then closes everything; the daemon can be destroyed afterwards.
+  Task<void> stop();
+
+ private:
+  Daemon(Loop& loop, const Log& log, Config config, std::unique_ptr<Database> database);
+  Task<Result<void>> open_vault();
+  void make_services(const User& owner);
+  Result<void> open_doors(std::vector<HandedSocket> handed);
+  Result<void> open_door(Result<ListeningSocket> socket);
+
+  Loop& loop_;
+  const Log& log_;
+  const Config config_;
+  const std::string environment_json_;
+  std::unique_ptr<Database> database_;
+  SqliteUsers users_{*database_};
+  SqliteSecrets secrets_{*database_};
+  SqliteReleases releases_{*database_};
+  Deployments deployments_{*database_};
+  Watchdog watchdog_{loop_, log_, *database_};
+  HttpClient http_{loop_};
+  PodmanApi podman_{http_, config_.podman_socket};
+  Bus bus_{loop_};
+  SystemdUnits units_{loop_, bus_};
+  PosixFileSystem files_;
+  Installer installer_{files_, config_.quadlet_dir};
+  Generator generator_{loop_, ""};
+  ReleaseService release_service_{loop_, releases_, config_.state_dir + "/releases"};
+  ServiceStatusReader service_status_{deployments_, units_, podman_};
+  std::unique_ptr<Vault> vault_;
+  std::optional<SecretService> secret_service_;
+  std::optional<Deployer> deployer_;
+  std::optional<RouteContext> context_;
+  std::optional<Router> router_;
+  std::optional<Server> server_;
+};
+
+}  // namespace leger

@@ -1,0 +1,364 @@
+#include "daemon/http_session.h"
+
+#include <algorithm>
+#include <coroutine>
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "backend/base/secret.h"
+#include "backend/base/text.h"
+#include "daemon/envelope.h"
+
+namespace leger {
+namespace {
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::size_t kBodyPart = 64 * 1024;
+constexpr std::size_t kRequestsATurn = 16;  // of one connection
+
+// Lets everybody else have a turn: the loop resumes the waiter when it has looked at all of them.
+struct NextTurn {
+  Loop& loop;
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) const { loop.resume_soon(waiter); }
+  void await_resume() const {}
+};
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 422:
+      return "Unprocessable Content";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 507:
+      return "Insufficient Storage";
+    default:
+      return "";  // RFC 9112 §4: the reason may be empty
+  }
+}
+
+Error timed_out() { return {Code::request_timeout, "The request took too long to arrive.", {}, {}}; }
+Error gone() { return {Code::request_timeout, "The client is gone.", {}, {}}; }
+
+Error too_large(const Route& route, std::uint64_t limit) {
+  const Code code = route.body == Body::bundle ? Code::bundle_too_large : Code::body_too_large;
+  return {code, "The body is larger than " + std::to_string(limit) + " bytes.", {}, {}};
+}
+
+bool has_type(const Head& head, std::string_view type) {
+  const auto value = head.header("content-type");
+  if (!value) return false;
+  std::string_view essence = value->substr(0, value->find(';'));
+  while (essence.ends_with(' ')) essence.remove_suffix(1);
+  return equal_ignoring_case(essence, type);
+}
+
+std::uint64_t limit_of(const Route& route) {
+  if (route.body == Body::bundle) return kMaxBundleBody;
+  return route.scope == Scope::open ? kMaxOpenBody : kMaxJsonBody;
+}
+
+}  // namespace
+
+Task<void> HttpSession::serve() {
+  Next next = Next::request;
+  while (next == Next::request) {
+    // A client whose requests are all there already would be served until they are done, without a wait in between.
+    if (requests_this_turn_ == kRequestsATurn) {
+      co_await NextTurn{services_.loop};
+      requests_this_turn_ = 0;
+    }
+    auto head = co_await read_head();
+    if (!head) {
+      next = co_await refuse(head.error(), {});
+    } else if (*head) {
+      next = co_await answer_request();
+    } else {
+      next = Next::close;
+    }
+  }
+}
+
+Task<Result<bool>> HttpSession::read_head() {
+  parser_.reset();
+  body_ended_ = false;
+  const std::uint64_t now = services_.loop.timers().now_ms();
+  const bool idle = connection_.input().empty();
+  if (idle && services_.is_stopping) co_return false;
+  connection_.set_idle(idle);
+  std::uint64_t deadline = now + (idle && !first_request_ ? kKeepAliveMs : kHeadTimeoutMs);
+  bool silent = idle;
+  while (true) {
+    auto length = parser_.find_head(connection_.input());
+    if (!length) co_return Fail(length.error());
+    if (*length > 0) {
+      head_bytes_.assign(connection_.input().substr(0, *length));
+      connection_.consume(*length);
+      break;
+    }
+    const ClientConnection::Wait wait = co_await connection_.more_input(connection_.input().size(), deadline);
+    if (wait == ClientConnection::Wait::ended) co_return false;
+    if (wait == ClientConnection::Wait::timed_out) {
+      if (silent) co_return false;
+      co_return Fail(timed_out());
+    }
+    if (silent && !first_request_) deadline = services_.loop.timers().now_ms() + kHeadTimeoutMs;
+    silent = false;
+    connection_.set_idle(false);
+  }
+  requests_this_turn_ = idle ? 1 : requests_this_turn_ + 1;
+  first_request_ = false;
+  auto parsed = parser_.parse_head(head_bytes_);
+  if (!parsed) co_return Fail(parsed.error());
+  co_return true;
+}
+
+Task<HttpSession::Next> HttpSession::answer_request() {
+  const Head& head = parser_.head();
+  body_ended_ = !head.has_body() && !head.chunked;
+  body_bytes_ = 0;
+  continue_due_ = head.expects_continue && !body_ended_;
+  body_started_ms_ = body_progress_ms_ = services_.loop.timers().now_ms();
+  body_paused_ms_ = 0;
+  Router::Match match;
+  const auto found = services_.router.find(head, connection_.peer(), match);
+  if (!found) co_return co_await refuse(found.error(), std::move(match.allow));
+  if (match.route == nullptr) {
+    Response options{.status = 204};
+    options.headers.emplace_back("Allow", std::move(match.allow));
+    co_return co_await answer(std::move(options));
+  }
+  const auto allowed = check_body(*match.route);
+  if (!allowed) co_return co_await refuse(allowed.error(), {});
+  Request request{.head = head, .caller = std::move(match.caller), .parameters = std::move(match.parameters)};
+  auto response = co_await call_route(*match.route, request);
+  if (!response) co_return co_await refuse(std::move(response.error()), {});
+  co_return co_await answer(std::move(*response));
+}
+
+Result<void> HttpSession::check_body(const Route& route) const {
+  const Head& head = parser_.head();
+  if (body_ended_ && route.body != Body::bundle) return {};
+  const bool bundle = route.body == Body::bundle;
+  if (!has_type(head, bundle ? "application/gzip" : "application/json")) {
+    const std::string wanted = bundle ? "application/gzip" : "application/json";
+    return Fail({Code::unsupported_media_type, "The body of this request has Content-Type " + wanted + ".", {}, {}});
+  }
+  if (head.content_length.value_or(0) > limit_of(route)) return Fail(too_large(route, limit_of(route)));
+  return {};
+}
+
+Task<Result<Response>> HttpSession::call_route(const Route& route, Request& request) {
+  body_limit_ = limit_of(route);
+  if (route.body == Body::bundle) {
+    request.read_body = [this] { return read_body_part(); };
+  } else if (!body_ended_) {
+    auto read = co_await read_json(request.body, body_limit_);
+    if (!read) co_return Fail(read.error());
+  }
+  try {
+    auto response = co_await route.handler(services_.context, request);
+    wipe(request.body);  // it may have held a secret
+    co_return response;
+  } catch (const std::exception& bug) {
+    services_.log.error("a route failed with an exception", {{"ROUTE", route.pattern}, {"WHAT", bug.what()}});
+    co_return Fail(
+        {Code::internal_error, "legerd made a mistake.", "Its log says more: journalctl --user -u legerd", {}});
+  }
+}
+
+Task<Result<void>> HttpSession::read_json(std::string& body, std::size_t limit) {
+  body.reserve(std::min<std::uint64_t>(limit, parser_.head().content_length.value_or(0)));
+  while (true) {
+    auto part = co_await read_body_part();
+    if (!part) co_return Fail(part.error());
+    if (part->empty()) co_return Result<void>();
+    body += *part;
+    wipe(*part);
+  }
+}
+
+std::uint64_t HttpSession::body_deadline() const {
+  const std::uint64_t by_rate = body_started_ms_ + kBodyGraceMs + body_bytes_ * 1000 / kBodyBytesPerSecond;
+  return std::min(by_rate, body_progress_ms_ + kNoProgressMs);
+}
+
+Task<Result<void>> HttpSession::send_continue() {
+  continue_due_ = false;
+  out_ = kContinue;
+  const bool sent = co_await connection_.write(out_, 0);
+  if (!sent) co_return Fail(gone());
+  co_return Result<void>();
+}
+
+Task<Result<std::string>> HttpSession::read_body_part() {
+  std::string part;
+  if (continue_due_) {
+    auto sent = co_await send_continue();
+    if (!sent) co_return Fail(sent.error());
+  }
+  if (body_paused_ms_ != 0) {
+    const std::uint64_t pause = services_.loop.timers().now_ms() - std::exchange(body_paused_ms_, 0);
+    body_started_ms_ += pause;
+    body_progress_ms_ += pause;
+  }
+  while (part.empty() && !body_ended_) {
+    const std::string_view input = connection_.input().substr(0, kBodyPart);
+    const auto step = parser_.decode_body(input, part);
+    if (!step) co_return Fail(step.error());
+    connection_.consume(step->consumed);
+    body_ended_ = step->ended;
+    body_bytes_ += part.size();
+    if (body_bytes_ > body_limit_) {
+      const bool bundle = body_limit_ == kMaxBundleBody;
+      co_return Fail({bundle ? Code::bundle_too_large : Code::body_too_large,
+                      "The body is larger than " + std::to_string(body_limit_) + " bytes.",
+                      {},
+                      {}});
+    }
+    if (!part.empty() || body_ended_) break;
+    const ClientConnection::Wait wait = co_await connection_.more_input(connection_.input().size(), body_deadline());
+    if (wait == ClientConnection::Wait::ended) co_return Fail(gone());
+    if (wait == ClientConnection::Wait::timed_out) co_return Fail(timed_out());
+    body_progress_ms_ = services_.loop.timers().now_ms();
+  }
+  body_paused_ms_ = services_.loop.timers().now_ms();
+  co_return part;
+}
+
+Task<HttpSession::Next> HttpSession::refuse(Error error, std::string allow) {
+  co_return co_await answer(failure(error, parser_.head().path, allow));
+}
+
+void HttpSession::begin_answer(const Response& response, bool keep_alive) {
+  out_.clear();
+  out_ += "HTTP/1.1 ";
+  out_ += std::to_string(response.status);
+  out_ += ' ';
+  out_ += reason_of(response.status);
+  out_ += "\r\nDate: ";
+  out_ += date();
+  if (response.status != 204) {
+    out_ += "\r\nContent-Type: ";
+    out_ += response.content_type;
+    if (!response.source) {
+      out_ += "\r\nContent-Length: ";
+      out_ += std::to_string(response.body.size());
+    } else if (!parser_.head().http_1_0) {
+      out_ += "\r\nTransfer-Encoding: chunked";
+    }
+  }
+  for (const auto& [name, value] : response.headers) {
+    out_ += "\r\n";
+    out_ += name;
+    out_ += ": ";
+    out_ += value;
+  }
+  if (!keep_alive) out_ += "\r\nConnection: close";
+  out_ += "\r\n\r\n";
+}
+
+Task<HttpSession::Next> HttpSession::answer(Response response) {
+  const bool whole_request = body_ended_;
+  const bool keep_alive = whole_request && parser_.head().keep_alive && !services_.is_stopping;
+  begin_answer(response, keep_alive);
+  const bool with_body = parser_.head().method != Method::head && response.status != 204;
+  if (with_body) out_ += response.body;
+  wipe(response.body);
+  const std::ptrdiff_t taken = connection_.write_now(out_);
+  bool sent = taken >= 0;
+  if (sent && static_cast<std::size_t>(taken) < out_.size()) {
+    sent = co_await connection_.write(out_, static_cast<std::size_t>(taken));
+  }
+  if (sent && with_body && response.source) sent = co_await send_parts(std::move(response.source));
+  if (out_.capacity() > kBodyPart) out_ = {};
+  if (!sent) co_return Next::close;
+  if (keep_alive) co_return Next::request;
+  // What was read whole can be closed at once: nothing is left that would reset the connection under the answer.
+  if (!whole_request || !connection_.input().empty()) co_await linger();
+  co_return Next::close;
+}
+
+Task<bool> HttpSession::send_parts(BodySource source) {
+  const bool chunked = !parser_.head().http_1_0;
+  while (true) {
+    auto part = source();
+    if (!part) {
+      services_.log.error("an answer was broken off", {{"WHY", part.error().message}});
+      co_return false;
+    }
+    if (part->empty() && !chunked) co_return true;
+    out_.clear();
+    if (chunked) {
+      constexpr std::string_view digits = "0123456789abcdef";
+      std::string size;
+      for (std::size_t left = part->size(); left > 0; left /= 16) size.insert(size.begin(), digits[left % 16]);
+      out_ += size.empty() ? "0" : size;
+      out_ += "\r\n";
+    }
+    out_ += *part;
+    if (chunked) out_ += "\r\n";
+    const bool sent = co_await connection_.write(out_, 0);
+    if (!sent || part->empty()) co_return sent;
+    co_await NextTurn{services_.loop};  // a client that reads fast would be served without a wait in between
+  }
+}
+
+// A client that is still sending must get to see the answer: closing now would reset the connection under it.
+Task<void> HttpSession::linger() {
+  connection_.shut_down_writing();
+  const std::uint64_t deadline = services_.loop.timers().now_ms() + kLingerMs;
+  while (true) {
+    connection_.consume(connection_.input().size());
+    const ClientConnection::Wait wait = co_await connection_.more_input(0, deadline);
+    if (wait != ClientConnection::Wait::ready) co_return;
+  }
+}
+
+const std::string& HttpSession::date() {
+  const std::int64_t now = services_.loop.clock().wall_seconds();
+  if (now != date_second_) {
+    date_second_ = now;
+    date_ = http_date(now);
+  }
+  return date_;
+}
+
+}  // namespace leger

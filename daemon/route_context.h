@@ -1,0 +1,27 @@
+#pragma once
+
+// What a route may use: the services, and what /health says. References that outlive the server.
+
+#include <string>
+
+#include "backend/base/clock.h"
+#include "backend/base/log.h"
+#include "backend/service/deployer.h"
+#include "backend/service/release_service.h"
+#include "backend/service/secret_service.h"
+#include "backend/service/service_status.h"
+
+namespace leger {
+
+struct RouteContext {
+  const Clock& clock;
+  const Log& log;
+  const std::string& environment_json;  // as a JSON text, quotes included
+  const bool& is_degraded;              // the store cannot be written
+  SecretService& secrets;
+  ReleaseService& releases;
+  Deployer& deployer;
+  ServiceStatusReader& services;
+};
+
+}  // namespace leger

@@ -1,0 +1,32 @@
+#pragma once
+
+// The handlers behind the table in routes.cpp, one file a resource: read the request, call the service, render.
+
+#include "backend/base/error.h"
+#include "backend/base/task.h"
+#include "daemon/http_types.h"
+#include "daemon/route_context.h"
+
+namespace leger {
+
+Task<Result<Response>> get_health(RouteContext& context, Request& request);
+
+Task<Result<Response>> list_secrets(RouteContext& context, Request& request);
+Task<Result<Response>> get_secret(RouteContext& context, Request& request);
+Task<Result<Response>> set_secret(RouteContext& context, Request& request);
+Task<Result<Response>> set_named_secret(RouteContext& context, Request& request);
+Task<Result<Response>> delete_secret(RouteContext& context, Request& request);
+
+Task<Result<Response>> list_releases(RouteContext& context, Request& request);
+Task<Result<Response>> get_latest_release(RouteContext& context, Request& request);
+Task<Result<Response>> get_release(RouteContext& context, Request& request);
+Task<Result<Response>> upload_release(RouteContext& context, Request& request);
+
+Task<Result<Response>> list_deployments(RouteContext& context, Request& request);
+Task<Result<Response>> get_deployment(RouteContext& context, Request& request);
+Task<Result<Response>> start_deployment(RouteContext& context, Request& request);
+Task<Result<Response>> remove_deployment(RouteContext& context, Request& request);
+
+Task<Result<Response>> list_services(RouteContext& context, Request& request);
+
+}  // namespace leger

@@ -17,8 +17,14 @@ namespace {
 
 constexpr std::string_view kShortEscapes = "\b\t\n\f\r";  // of JSON, two bytes each
 
-// The second seed's text, in place of whatever legerd says.
+constexpr const char* kNameRule =
+    "Use 1 to 64 letters, digits, dots, colons, dashes and underscores, beginning with a letter, digit or underscore, "
+    "and "
+    "not list, set, get or sync.";
+
+// The second seed's text, in place of whatever legerd says; its dialect has no place for what to do.
 Error with_seed_text(Error error, const std::string& name) {
+  if (error.code == Code::invalid_secret_name && error.action.empty()) error.action = kNameRule;
   if (error.code != Code::secret_not_found) return error;
   error.message = "Secret " + in_quotes(name) + " not found";
   error.action = "List available secrets:\n  leger secrets list\n\nCreate secret:\n  leger secrets set " +
@@ -29,11 +35,7 @@ Error with_seed_text(Error error, const std::string& name) {
 // A name that would change the path of its request is told apart here; every other rule about names is legerd's.
 std::optional<Error> unusable(const std::string& name) {
   if (!name.empty() && name != "." && name != ".." && !name.contains('/')) return std::nullopt;
-  return Error{Code::invalid_secret_name,
-               in_quotes(name) + " is no name for a secret.",
-               "Use 1 to 64 letters, digits, dots, colons, dashes and underscores, beginning with a letter, digit or "
-               "underscore.",
-               {}};
+  return Error{Code::invalid_secret_name, in_quotes(name) + " is no name for a secret.", kNameRule, {}};
 }
 
 // Text that JSON makes at most twice as long, so that the longest value still fits into a body that legerd takes.
@@ -91,7 +93,7 @@ int set_secret(const Context& context, const SetSecretOptions& options) {
                                   .path = "/api/secrets/set",
                                   .content_type = "application/json",
                                   .body = set_body(options.name, *value)});
-  if (!answer) return output.fail(answer.error());
+  if (!answer) return output.fail(with_seed_text(answer.error(), options.name));
   const Json& data = answer->data;
   const auto message = text_field(data, "message");
   if (!message) return output.fail(context.api.garbled("it does not say what became of the secret"));

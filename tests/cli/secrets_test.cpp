@@ -220,7 +220,7 @@ TEST_CASE("a secret named like a route is asked for by its name") {
   harness.api->reply("GET /api/secrets/get/list", 400, failure(R"("invalid_secret_name","message":"list is no name")"));
   const Ran ran = harness.run({"secrets", "get", "list"});
   CHECK(ran.exit == 1);
-  CHECK(ran.err == "list is no name\n");
+  CHECK(ran.err.starts_with("list is no name\n\nUse 1 to 64 letters"));
 }
 
 TEST_CASE("names that would change the path of a request are refused here") {

@@ -173,6 +173,15 @@ Answer ask(Client client, std::string_view request) {
   return client.read_answer(request.starts_with("HEAD ") ? Client::Body::none : Client::Body::expected);
 }
 
+Answer ask_when_ready(Client client, std::string_view request) {
+  for (int i = 0; i < 1000; ++i) {
+    client.send(request);
+    Answer answer = client.read_answer();
+    if (answer.status != 503) return answer;
+  }
+  throw std::runtime_error("the deployer does not get ready");
+}
+
 std::string request(std::string_view method, std::string_view target, std::string_view body,
                     std::string_view extra_lines) {
   std::string text = std::format("{} {} HTTP/1.1\r\nHost: localhost\r\n{}", method, target, extra_lines);

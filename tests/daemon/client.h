@@ -64,6 +64,9 @@ class Client {
 // One request on a connection of its own, over the Unix socket or TCP, that ends with it.
 Answer ask(Client client, std::string_view request);
 
+// The same where the deployer may still be looking for what was interrupted, which it says with 503.
+Answer ask_when_ready(Client client, std::string_view request);
+
 // The text of a request with a Host header; with a JSON body where there is one.
 std::string request(std::string_view method, std::string_view target, std::string_view body = {},
                     std::string_view extra_lines = {});

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <map>
 
 #include "daemon/routes.h"
@@ -82,6 +83,21 @@ TEST_CASE("a public path tells a stranger its methods") {
   CHECK(options.result.has_value());
   CHECK(options.match.route == nullptr);
   CHECK(options.match.allow == "GET, HEAD, OPTIONS");
+}
+
+TEST_CASE("a path that is public for one method is not so for another") {
+  static constexpr std::array kTable{Route{Method::get, "/both", Scope::open, Body::none, get_health},
+                                     Route{Method::post, "/both", Scope::user, Body::none, get_health}};
+  const Router router(kTable, kOwner);
+  const auto code = [&router](Method method) {
+    Router::Match match;
+    const auto found = router.find({.method = method, .path = "/both"}, kStranger, match);
+    return found ? "" : std::string(name_of(found.error().code));
+  };
+  CHECK(code(Method::get) == "");
+  CHECK(code(Method::head) == "");
+  CHECK(code(Method::post) == "invalid_token");
+  CHECK(code(Method::put) == "method_not_allowed");
 }
 
 TEST_CASE("each path knows its methods") {

@@ -135,8 +135,7 @@ TEST_CASE("there are no deployments at first") {
   const Answer absent = client.read_answer();
   CHECK(absent.status == 404);
   CHECK(absent.body.contains(R"("code":"deployment_not_found")"));
-  client.send(request("DELETE", "/api/deployments/absent"));
-  const Answer removed = client.read_answer();
+  const Answer removed = ask_when_ready(daemon.unix_socket(), request("DELETE", "/api/deployments/absent"));
   CHECK(removed.status == 404);
   CHECK(removed.body.contains(R"("code":"deployment_not_found")"));
 }
@@ -144,11 +143,7 @@ TEST_CASE("there are no deployments at first") {
 TEST_CASE("a deployment needs the version of a release") {
   RunningDaemon daemon;
   Client client = daemon.unix_socket();
-  Answer unknown;
-  do {  // 503 while the deployer still looks for interrupted deployments
-    client.send(request("POST", "/api/deployments", R"({"version":7})"));
-    unknown = client.read_answer();
-  } while (unknown.status == 503);
+  const Answer unknown = ask_when_ready(daemon.unix_socket(), request("POST", "/api/deployments", R"({"version":7})"));
   CHECK(unknown.status == 404);
   CHECK(unknown.body.contains(R"("code":"release_not_found")"));
   for (const std::string_view body : {R"({})", R"({"version":"7"})", R"({"version":-1})", R"({"version":1.5})",

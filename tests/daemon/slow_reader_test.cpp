@@ -114,6 +114,16 @@ TEST_CASE("the time of a stuck client begins anew with what it has read") {
   CHECK(client.is_cut());
 }
 
+TEST_CASE("a client that reads slowly while the daemon ends gets all of its answer, and then the end") {
+  RunningDaemon daemon({.folder = folder_with_secrets(kSecrets)});
+  Client client = daemon.unix_socket();
+  client.send(request("GET", "/api/secrets"));
+  daemon.settle();
+  daemon.begin_stop();
+  CHECK(client.read_answer().body.ends_with("\r\n0\r\n\r\n"));
+  CHECK(client.read_to_end().empty());  // without the daemon's clock moving
+}
+
 TEST_CASE("a client that sends requests and reads no answer is not read any further") {
   RunningDaemon daemon;
   Client client = daemon.unix_socket();

@@ -153,7 +153,7 @@ class LegerHost(Host):
         must(self.sh(f"podman build -q -t {shlex.quote(Example().image)} hello-image"))
 
     def write(self, path, content):
-        must(self.run("alice", "sh", "-c", 'mkdir -p "$(dirname "$1")" && cat >"$1"', "sh", path, stdin=content))
+        must(self.run("alice", "sh", "-c", 'umask 077 && mkdir -p "$(dirname "$1")" && cat >"$1"', "sh", path, stdin=content))
 
     def main_pid(self):
         return int(must(self.sh("systemctl --user show -P MainPID legerd.service")))

@@ -174,6 +174,23 @@ TEST_CASE("A service that is unhealthy, or does not stay up, rolls the update ba
   CHECK(daemon.picture() == before);
 }
 
+TEST_CASE("A unit that systemd does not load rolls the update back before anything is restarted") {
+  const TemporaryFolder folder;
+  Daemon daemon(folder.path(), {});
+  install_shop(daemon);
+  const std::string before = daemon.picture();
+  daemon.set_secret("extra", "gamma");
+  const auto version = daemon.upload("shop", shop_v2(), {"token"});
+  daemon.trouble.watch = [&](const std::string& call) {
+    if (call == "state job.service") daemon.machine.units.at("job.service").load_state = "error";
+  };
+  const auto row = daemon.install(version);
+  REQUIRE(row);
+  CHECK(row->state == "rolled_back");
+  CHECK(row->error.contains("job.service was not loaded"));
+  CHECK(daemon.picture() == before);
+}
+
 TEST_CASE("A first install that fails leaves nothing at all") {
   const TemporaryFolder folder;
   Daemon daemon(folder.path(), {});

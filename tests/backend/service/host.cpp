@@ -127,6 +127,8 @@ std::map<std::string, std::string> files_below(const std::string& folder) {
   return files;
 }
 
+std::string path_below(const std::string& folder, const std::string& path) { return folder + "/" + path; }
+
 std::string unit_of(const fs::path& quadlet) {
   const std::string stem = quadlet.stem().string();
   const std::string kind = quadlet.extension().string();
@@ -157,7 +159,7 @@ void Machine::generate() {
   const auto before = std::exchange(quadlets_, {});
   for (const auto& [path, text] : files_below(quadlet_dir_)) {
     const std::string unit = unit_of(path);
-    if (!unit.empty() && !quadlets_.contains(unit)) keep(unit, below(quadlet_dir_, path), text);
+    if (!unit.empty() && !quadlets_.contains(unit)) keep(unit, path_below(quadlet_dir_, path), text);
   }
   for (const auto& [unit, quadlet] : before) {
     if (quadlets_.contains(unit)) continue;

@@ -109,6 +109,31 @@ class SmallDisk {
   rlimit before_{};
 };
 
+// The file is placed, and then the transaction fails, as on a disk that is full.
+class FailingReleases final : public Releases {
+ public:
+  explicit FailingReleases(std::function<void(const Release&)> after_placing) : after_(std::move(after_placing)) {}
+  Result<std::vector<Release>> list(const ReleaseQuery&) override { return std::vector<Release>(); }
+  Result<std::uint64_t> count(const std::string&, const std::string&) override { return 0; }
+  Result<Release> get(const std::string&, std::uint64_t) override {
+    return Fail({Code::release_not_found, "", {}, {}});
+  }
+  Result<Release> latest(const std::string&, const std::string&) override {
+    return Fail({Code::release_not_found, "", {}, {}});
+  }
+  Task<Result<AddOutcome>> add(Release release, std::function<Result<void>(const Release&)> place) override {
+    release.version = 1;
+    release.r2_path = release.user_uuid + "/v1.tar.gz";
+    const auto placed = place(release);
+    REQUIRE(placed);
+    after_(release);
+    co_return Fail({Code::insufficient_storage, "the disk is full", {}, {}});
+  }
+
+ private:
+  std::function<void(const Release&)> after_;
+};
+
 }  // namespace
 
 TEST_CASE("An upload in parts becomes a numbered release with a file of exactly its bytes") {
@@ -217,6 +242,23 @@ TEST_CASE("A bundle that cannot be put in its place leaves neither file nor row,
   const auto added = fixture.upload(sending({bundle()}));
   REQUIRE(added);
   CHECK(added->release.version == 1);
+}
+
+TEST_CASE("A transaction that fails after the file was placed leaves no file, and never takes another upload's") {
+  Fixture fixture;
+  bool has_other = false;
+  SUBCASE("nobody else came") {}
+  SUBCASE("another upload has got the number, and put its own file there") { has_other = true; }
+  FailingReleases rows([&](const Release& release) {
+    if (!has_other) return;
+    test::write_file(fixture.dir + "/other", "other");
+    fs::rename(fixture.dir + "/other", fixture.dir + "/" + release.r2_path);
+  });
+  ReleaseService service(fixture.store.loop, rows, fixture.dir);
+  const auto refused = run(fixture.store.loop, service.upload("u", sending({bundle()}), {}));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::insufficient_storage);
+  CHECK(fixture.files() == (has_other ? std::set<std::string>{"u/v1.tar.gz"} : std::set<std::string>()));
 }
 
 TEST_CASE("A releases folder that is gone fails the upload and says where") {

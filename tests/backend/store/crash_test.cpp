@@ -1,5 +1,5 @@
-// kill -9 in the middle of writing: what was answered is there afterwards. The child is this program itself, told by
-// its arguments to run the one test case that writes until it is killed.
+// kill -9 in the middle of writing: what was answered is there afterwards. The child is crash_writer, which writes
+// until it is killed.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -13,6 +13,7 @@
 #include <random>
 #include <sstream>
 
+#include "tests/backend/store/crash_values.h"
 #include "tests/backend/store/fixture.h"
 
 extern char**
@@ -23,25 +24,6 @@ using namespace leger::test;
 
 namespace {
 
-constexpr const char* kFolderVariable = "LEGER_STORE_CRASH_FOLDER";
-constexpr int kWriters = 16;
-
-// A value that tells of which secret and version it is.
-SealedValue value_for(int writer, std::uint64_t version) {
-  return sealed_value(version * 100 + static_cast<std::uint64_t>(writer));
-}
-
-Task<void> write_forever(SqliteSecrets& secrets, int writer) {
-  while (true) {
-    PutSecret put{.user_uuid = kAlice, .name = "s" + std::to_string(writer), .now = kNow, .if_version = {}, .seal = {}};
-    put.seal = [writer](std::uint64_t version) -> Result<SealedValue> { return value_for(writer, version); };
-    const auto outcome = co_await secrets.put(std::move(put));
-    if (!outcome) co_return;
-    const std::string line = "ack " + std::to_string(writer) + " " + std::to_string(outcome->info.version) + "\n";
-    if (write(STDOUT_FILENO, line.data(), line.size()) < 0) co_return;
-  }
-}
-
 class Child {
  public:
   explicit Child(const std::string& state) {
@@ -50,14 +32,11 @@ class Child {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    setenv(kFolderVariable, state.c_str(), 1);
-    std::string program = "/proc/self/exe";
-    std::string filter = "--test-case=child of the kill test*";
-    std::string no_skip = "--no-skip";
-    const std::array<char*, 4> arguments{program.data(), filter.data(), no_skip.data(), nullptr};
+    std::string program = CRASH_WRITER;
+    std::string folder = state;
+    const std::array<char*, 3> arguments{program.data(), folder.data(), nullptr};
     REQUIRE(posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments.data(), environ) == 0);
     posix_spawn_file_actions_destroy(&actions);
-    unsetenv(kFolderVariable);
     close(ends[1]);
     output_ = ends[0];
   }
@@ -108,19 +87,6 @@ class Child {
 };
 
 }  // namespace
-
-TEST_CASE("child of the kill test: writes until it is killed" * doctest::skip()) {
-  const char* state = std::getenv(kFolderVariable);
-  if (state == nullptr) return;
-  SystemClock clock;
-  Loop loop(clock);
-  auto database = Database::open(loop, state).value();
-  SqliteSecrets secrets(*database);
-  for (int writer = 0; writer < kWriters; ++writer) {
-    loop.spawn(write_forever(secrets, writer), [](std::exception_ptr) { std::abort(); });
-  }
-  loop.run();
-}
 
 TEST_CASE("after kill -9 everything that was answered is there, whole, and the next start goes on") {
   Store store;

@@ -127,10 +127,12 @@ struct Answers {
 Task<Result<Answers>> ask(DeployParts& parts, std::string staging, std::string live_folder, App app) {
   Answers answers;
   // The staged folder first: of two quadlets with one name the generator takes the first.
-  auto staged_run = co_await parts.generator.dry_run({staging, parts.installer.quadlet_dir()});
+  std::vector<std::string> both_folders{staging, parts.installer.quadlet_dir()};
+  auto staged_run = co_await parts.generator.dry_run(std::move(both_folders));
   if (!staged_run) co_return Fail(staged_run.error());
   answers.staged_run = std::move(*staged_run);
-  auto live_run = co_await parts.generator.dry_run({parts.installer.quadlet_dir()});
+  std::vector<std::string> live_folders{parts.installer.quadlet_dir()};
+  auto live_run = co_await parts.generator.dry_run(std::move(live_folders));
   if (!live_run) co_return Fail(live_run.error());
   answers.live_run = std::move(*live_run);
   auto both = co_await offload(

@@ -16,7 +16,7 @@ Task<void> Deployer::recover() {
     co_return;
   }
   for (Deployment& row : *unfinished) co_await recover_one(std::move(row));
-  const auto settled = co_await settle_failed({});
+  const auto settled = co_await settle_failed(std::string());
   if (!settled) parts_.log.error("an app is still between two releases", {{"WHY", settled.error().message}});
   co_await sweep_staging();
 }

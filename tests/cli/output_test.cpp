@@ -37,15 +37,22 @@ class Terminal {
     close(master_);
   }
   int get() const { return slave_; }
-  std::string screen() const {
-    std::array<char, 4096> bytes{};
-    const ssize_t count = read(master_, bytes.data(), bytes.size());
-    return {bytes.data(), count < 0 ? 0 : static_cast<std::size_t>(count)};
+  // All that has been shown; waits up to 2 s for `expected`, since the kernel hands it over in its own time.
+  std::string screen(const std::string& expected = {}) {
+    for (int waits = 0; waits < 200; ++waits) {
+      std::array<char, 4096> bytes{};
+      const ssize_t count = read(master_, bytes.data(), bytes.size());
+      if (count > 0) shown_.append(bytes.data(), static_cast<std::size_t>(count));
+      if (count <= 0 && shown_.contains(expected)) break;
+      if (count <= 0) usleep(10'000);
+    }
+    return shown_;
   }
 
  private:
   int master_ = -1;
   int slave_ = -1;
+  std::string shown_;
 };
 
 TEST_CASE("a confirmation is asked on the terminal, and only a yes goes ahead") {
@@ -58,14 +65,15 @@ TEST_CASE("a confirmation is asked on the terminal, and only a yes goes ahead") 
     CAPTURE(line.typed);
     Harness harness;
     harness.api->reply("DELETE /api/secrets/key", 200, success(R"({"deleted_at":"2026-11-22T04:05:06Z"})"));
-    const Terminal terminal(line.typed);
+    Terminal terminal(line.typed);
     const MemoryFile out;
     Io io = harness.io;
     io.in = terminal.get();
     io.out = out.get();
     io.err = terminal.get();
     CHECK(run({"secrets", "delete", "key"}, io) == 0);
-    CHECK(terminal.screen().contains("Delete secret \"key\"? [y/N] "));
+    const std::string prompt = "Delete secret \"key\"? [y/N] ";
+    CHECK(terminal.screen(prompt).contains(prompt));
     CHECK(out.content() ==
           (line.deletes ? "✓ Secret key deleted\n  Deleted at: 2026-11-22T04:05:06Z\n" : "Cancelled\n"));
     CHECK(harness.api->seen().size() == (line.deletes ? 1 : 0));
@@ -74,7 +82,7 @@ TEST_CASE("a confirmation is asked on the terminal, and only a yes goes ahead") 
 
 TEST_CASE("a prompt that nobody would see is not asked") {
   Harness harness;
-  const Terminal terminal("y\n");
+  Terminal terminal("y\n");
   const MemoryFile out;
   Io io = harness.io;
   io.in = terminal.get();
@@ -88,13 +96,13 @@ TEST_CASE("colours are for terminals that want them") {
   Harness harness;
   harness.api->reply("GET /api/services", 200, success(R"({"services":[{"unit":"a","state":"failed"}]})"));
   const auto shown = [&harness](const std::vector<std::string>& arguments) {
-    const Terminal terminal("");
+    Terminal terminal("");
     const MemoryFile err;
     Io io = harness.io;
     io.out = terminal.get();
     io.err = err.get();
     CHECK(run(arguments, io) == 0);
-    return terminal.screen();
+    return terminal.screen("\r\n");
   };
   CHECK(shown({"status"}) == "a  \x1b[31mfailed\x1b[0m  -\r\n");
   CHECK(shown({"status", "--json"}) == "{\"services\":[{\"unit\":\"a\",\"state\":\"failed\"}]}\r\n");

@@ -130,7 +130,7 @@ Result<void> apply(const toml::table& table, const std::string& prefix, Config& 
       return wrong(config.file, name.source(), "unknown key \"" + escape_controls(key) + "\"");
     }
     const std::string problem = known->second(config, node);
-    if (!problem.empty()) return wrong(config.file, node.source(), key + " " + problem);
+    if (!problem.empty()) return wrong(config.file, node.source(), std::string(key).append(" ").append(problem));
   }
   return {};
 }

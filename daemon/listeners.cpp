@@ -150,7 +150,7 @@ Result<std::string> check_handed_tcp(int fd, bool allow_insecure) {
     port = ntohs(v4.sin_port);
   }
   const std::string text = address.ss_family == AF_INET6 ? "[" + std::string(host.data()) + "]" : host.data();
-  const std::string whole = text + ":" + std::to_string(port);
+  std::string whole = text + ":" + std::to_string(port);
   if (!allow_insecure && !is_private_address(host.data())) return Fail(exposed(whole));
   return whole;
 }

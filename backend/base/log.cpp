@@ -81,6 +81,7 @@ void Log::write(LogLevel level, std::string_view message, std::initializer_list<
     entries.push_back("LEGER_" + std::string(name) + "=" + escape_controls(value));
   }
   std::vector<iovec> parts;
+  parts.reserve(entries.size());
   for (std::string& entry : entries) parts.push_back({entry.data(), entry.size()});
   sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }

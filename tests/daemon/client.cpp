@@ -11,9 +11,11 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <format>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "backend/base/text.h"
@@ -173,13 +175,23 @@ Answer ask(Client client, std::string_view request) {
   return client.read_answer(request.starts_with("HEAD ") ? Client::Body::none : Client::Body::expected);
 }
 
-Answer ask_when_ready(Client client, std::string_view request) {
-  for (int i = 0; i < 1000; ++i) {
-    client.send(request);
-    Answer answer = client.read_answer();
-    if (answer.status != 503) return answer;
+bool comes_true(const std::function<bool()>& is_so) {
+  for (int left = kBoundMs; left > 0; --left) {
+    if (is_so()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  throw std::runtime_error("the deployer does not get ready");
+  return false;
+}
+
+Answer ask_when_ready(Client client, std::string_view request) {
+  Answer answer;
+  const bool ready = comes_true([&] {
+    client.send(request);
+    answer = client.read_answer();
+    return answer.status != 503;
+  });
+  if (!ready) throw std::runtime_error("the deployer does not get ready");
+  return answer;
 }
 
 std::string request(std::string_view method, std::string_view target, std::string_view body,

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,7 +65,11 @@ class Client {
 // One request on a connection of its own, over the Unix socket or TCP, that ends with it.
 Answer ask(Client client, std::string_view request);
 
-// The same where the deployer may still be looking for what was interrupted, which it says with 503.
+// Asks every millisecond until it is so, or until no honest wait is that long: for what happens on threads of the
+// daemon's that no test can see.
+bool comes_true(const std::function<bool()>& is_so);
+
+// As ask(), but past the deployer's 503 while it looks for what was interrupted.
 Answer ask_when_ready(Client client, std::string_view request);
 
 // The text of a request with a Host header; with a JSON body where there is one.

@@ -43,7 +43,8 @@ struct ReleaseStore : Store {
   }
   std::string versions(const ReleaseQuery& query) {
     std::string joined;
-    for (const Release& listed : releases().list(query).value()) joined += std::to_string(listed.version) + " ";
+    const auto all = releases().list(query).value();
+    for (const Release& listed : all) joined += std::to_string(listed.version) + " ";
     return joined;
   }
 

@@ -248,7 +248,8 @@ TEST_CASE("the list is by name, in pages") {
   for (const char* name : {"b", "a", "C", "d", "a1"}) REQUIRE(store.put(kAlice, name).has_value());
   const auto names = [&](const std::string& after, std::uint32_t limit) {
     std::string joined;
-    for (const SecretInfo& info : store.secrets().list(kAlice, after, limit).value()) joined += info.name + " ";
+    const auto page = store.secrets().list(kAlice, after, limit).value();
+    for (const SecretInfo& info : page) joined += info.name + " ";
     return joined;
   };
   CHECK(names("", 100) == "C a a1 b d ");

@@ -66,7 +66,7 @@ TEST_CASE("the example becomes three units, with its secret and its file mounted
   CHECK(result.units.size() == 3);
   unit(result, "hello-data-volume.service");
   unit(result, "hello-network.service");
-  const GeneratedUnit& hello = unit(result, "hello.service");
+  const GeneratedUnit hello = unit(result, "hello.service");
   CHECK(hello.source_path == app.path() + "/hello.container");
   CHECK(option(hello, "--secret") == secrets_of_unit(read_file(app.path() + "/hello.container")));
   const auto volumes = option(hello, "-v");

@@ -36,7 +36,8 @@ struct Client {
     return run(loop, http.send(std::move(request))).value().status;
   }
   std::optional<PodmanSecret> secret(const std::string& name) {
-    for (PodmanSecret& secret : run(loop, podman.secrets()).value()) {
+    auto all = run(loop, podman.secrets()).value();
+    for (PodmanSecret& secret : all) {
       if (secret.name == name) return std::move(secret);
     }
     return std::nullopt;

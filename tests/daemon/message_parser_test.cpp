@@ -190,8 +190,9 @@ TEST_CASE("trailers are dropped, and have at most 16 KiB") {
     const std::string parsed = parse_whole(post(kChunked, body + trailer));
     CHECK(parsed.ends_with(size <= kMaxHeaderBytes ? "[hello]\n" : "! headers_too_large"));
   }
-  CHECK(parse_whole(post(kChunked, body + "Content-Length: 5\r\n\r\n") + get("/next"))
-            .ends_with("GET /next Host=h; []\n"));
+  // A length in a trailer is never believed: llhttp 8 drops it with the rest, llhttp 9 refuses the request.
+  const std::string length = parse_whole(post(kChunked, body + "Content-Length: 5\r\n\r\n") + get("/next"));
+  CHECK((length.ends_with("GET /next Host=h; []\n") || length.ends_with("! bad_request")));
   CHECK(parse_whole(post(kChunked, body + "no colon\r\n\r\n")).ends_with("! bad_request"));
 }
 

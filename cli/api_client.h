@@ -13,6 +13,7 @@
 #include "backend/base/json.h"
 #include "backend/base/loop.h"
 #include "backend/base/secret.h"
+#include "backend/base/text.h"
 #include "cli/io.h"
 #include "cli/target.h"
 
@@ -55,8 +56,5 @@ class ApiClient {
   Loop loop_{clock_};
   HttpClient http_{loop_};
 };
-
-// One segment of a path or a value of a query: everything but letters, digits, `-` and `_` as %XX.
-std::string percent_encode(std::string_view text);
 
 }  // namespace leger

@@ -17,25 +17,6 @@ constexpr std::string_view kWho = "Podman";
 constexpr const char* kStartSocket = "Start Podman's API socket: systemctl --user enable --now podman.socket";
 constexpr const char* kReadJournal = "See what Podman says: journalctl --user -u podman.service";
 
-// RFC 3986 §2.3: everything but the unreserved characters.
-std::string percent_encode(std::string_view text) {
-  constexpr std::string_view kPlain = "-._~";
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (letter || (c >= '0' && c <= '9') || kPlain.find(c) != std::string_view::npos) {
-      result += c;
-    } else {
-      result += '%';
-      result += kDigits[byte >> 4];
-      result += kDigits[byte & 15];
-    }
-  }
-  return result;
-}
-
 bool is_good(int status) { return status >= 200 && status < 300; }
 
 // What Podman gives as the reason in its error answer, fit to be shown.

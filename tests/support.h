@@ -21,16 +21,16 @@ namespace leger::test {
 class FakeClock final : public Clock {
  public:
   std::uint64_t monotonic_ms() const override { return monotonic_; }
-  std::int64_t wall_seconds() const override { return wall_; }
-  void advance(std::uint64_t milliseconds) {
-    monotonic_ += milliseconds;
-    wall_ = static_cast<std::int64_t>(kStart + monotonic_ / 1000);
-  }
+  std::uint64_t boot_ms() const override { return monotonic_; }
+  std::int64_t wall_seconds() const override { return wall_offset_ + static_cast<std::int64_t>(monotonic_ / 1000); }
+  void advance(std::uint64_t milliseconds) { monotonic_ += milliseconds; }
+  // Sets the wall clock alone, as a person or a time server does.
+  void set_wall(std::int64_t seconds) { wall_offset_ = seconds - static_cast<std::int64_t>(monotonic_ / 1000); }
 
  private:
-  static constexpr std::uint64_t kStart = 1'790'000'000;
+  static constexpr std::int64_t kStart = 1'790'000'000;
   std::uint64_t monotonic_ = 0;
-  std::int64_t wall_ = kStart;
+  std::int64_t wall_offset_ = kStart;
 };
 
 // A folder of its own, gone with the object.

@@ -1,9 +1,11 @@
 #include "backend/base/http_client.h"
 
 #include <curl/curl.h>
+#include <string.h>
 #include <uv.h>
 
 #include <algorithm>
+#include <set>
 #include <stdexcept>
 #include <string_view>
 
@@ -14,16 +16,25 @@ namespace leger {
 namespace {
 
 using Easy = std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>;
-using HeaderList = std::unique_ptr<curl_slist, decltype(&curl_slist_free_all)>;
+
+// A header may hold a key.
+void free_headers(curl_slist* list) {
+  for (const curl_slist* item = list; item != nullptr; item = item->next)
+    explicit_bzero(item->data, strlen(item->data));
+  curl_slist_free_all(list);
+}
+using HeaderList = std::unique_ptr<curl_slist, decltype(&free_headers)>;
 
 // One exchange: what libcurl writes into, and who waits for its end.
 struct Exchange {
   Exchange(Loop& loop, HttpRequest sent) : request(std::move(sent)), done(loop) {}
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
-  // What is sent may be a secret's value.
+  // What is sent may be a secret's value or a key, and so may be what came of an answer that was not whole.
   ~Exchange() {
+    for (std::string& header : request.headers) wipe(header);
     if (request.body) wipe(*request.body);
+    wipe(response.body);
   }
 
   HttpRequest request;
@@ -32,13 +43,25 @@ struct Exchange {
   bool too_large = false;
 };
 
+// A string that grows by itself frees its old bytes as they are, and the answer may be a private key.
+void append_wiping(std::string& body, std::string_view bytes) {
+  if (body.size() + bytes.size() > body.capacity()) {
+    std::string larger;
+    larger.reserve(std::max(2 * body.capacity(), body.size() + bytes.size()));
+    larger.append(body);
+    wipe(body);
+    body = std::move(larger);
+  }
+  body.append(bytes);
+}
+
 std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
   if (exchange.response.body.size() + size * count > exchange.request.max_body_bytes) {
     exchange.too_large = true;
     return 0;  // ends the transfer
   }
-  exchange.response.body.append(bytes, size * count);
+  append_wiping(exchange.response.body, std::string_view(bytes, size * count));
   return size * count;
 }
 
@@ -56,7 +79,7 @@ std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* us
 }
 
 HeaderList header_list(const HttpRequest& request) {
-  HeaderList list(curl_slist_append(nullptr, "Expect:"), curl_slist_free_all);
+  HeaderList list(curl_slist_append(nullptr, "Expect:"), free_headers);
   for (const std::string& header : request.headers) curl_slist_append(list.get(), header.c_str());
   return list;
 }
@@ -118,8 +141,19 @@ class HttpClient::Multi {
   }
 
   Loop& loop() { return loop_; }
-  bool add(CURL* easy) { return curl_multi_add_handle(handle_, easy) == CURLM_OK; }
-  void remove(CURL* easy) { curl_multi_remove_handle(handle_, easy); }
+  bool add(CURL* easy, Exchange& exchange) {
+    if (stopped_ || curl_multi_add_handle(handle_, easy) != CURLM_OK) return false;
+    under_way_.insert(&exchange);
+    return true;
+  }
+  void remove(CURL* easy, Exchange& exchange) {
+    under_way_.erase(&exchange);
+    curl_multi_remove_handle(handle_, easy);
+  }
+  void stop() {
+    stopped_ = true;
+    for (const Exchange* exchange : under_way_) exchange->done.set(CURLE_ABORTED_BY_CALLBACK);
+  }
 
  private:
   // One socket that libcurl waits for; lives from its first wish to the close callback.
@@ -187,10 +221,14 @@ class HttpClient::Multi {
   Loop& loop_;
   CURLM* handle_;
   uv_timer_t* timer_ = nullptr;
+  std::set<Exchange*> under_way_;
+  bool stopped_ = false;
 };
 
 HttpClient::HttpClient(Loop& loop) : multi_(std::make_unique<Multi>(loop)) {}
 HttpClient::~HttpClient() = default;
+
+void HttpClient::stop() { multi_->stop(); }
 
 Task<Result<HttpResponse>> HttpClient::send(HttpRequest request) {
   Exchange exchange(multi_->loop(), std::move(request));
@@ -202,11 +240,11 @@ Task<Result<HttpResponse>> HttpClient::send(HttpRequest request) {
   };
   if (!easy) co_return failed("libcurl cannot start a transfer");
   prepare(easy.get(), exchange, headers.get());
-  if (!multi_->add(easy.get())) co_return failed("libcurl cannot start a transfer");
+  if (!multi_->add(easy.get(), exchange)) co_return failed("libcurl cannot start a transfer");
   const CURLcode code = co_await exchange.done;
-  multi_->remove(easy.get());
+  multi_->remove(easy.get(), exchange);
   if (exchange.too_large) {
-    co_return failed("it is longer than " + std::to_string(exchange.request.max_body_bytes) + " bytes");
+    co_return failed("the answer is longer than " + std::to_string(exchange.request.max_body_bytes) + " bytes");
   }
   if (code != CURLE_OK) co_return failed(curl_easy_strerror(code));
   long status = 0;

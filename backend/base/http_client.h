@@ -50,6 +50,10 @@ class HttpClient {
   // message. Redirects are not followed, proxies of the environment are not used.
   Task<Result<HttpResponse>> send(HttpRequest request);
 
+  // Ends what is under way, and whatever is sent from here on, without an answer: for the end of a program that does
+  // not want to wait for others.
+  void stop();
+
  private:
   class Multi;
   std::unique_ptr<Multi> multi_;

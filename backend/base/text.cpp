@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kBase64UrlDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -45,6 +46,40 @@ void append_escaped(std::string& to, std::string_view bytes) {
     to += kHexDigits[value >> 4];
     to += kHexDigits[value & 15];
   }
+}
+
+// Four digits for three bytes; two or three for what is left.
+std::string encode_groups(std::string_view bytes, std::string_view digits) {
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0);
+    for (std::size_t k = 0; k <= count; ++k) text += digits[group >> (18 - 6 * k) & 63];
+  }
+  return text;
+}
+
+// Nothing for what encode_groups() does not write.
+std::optional<std::string> decode_groups(std::string_view text, std::string_view digits) {
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3 + 2);
+  std::uint32_t bits = 0;
+  unsigned count = 0;  // of the low bits of `bits` that are no whole byte yet
+  for (const char c : text) {
+    const std::size_t digit = digits.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6 | static_cast<std::uint32_t>(digit)) & 0xFFFF;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>(bits >> count & 0xFF);
+  }
+  // Spare bits: another text would give the same bytes.
+  if ((bits & ((1U << count) - 1)) != 0) return std::nullopt;
+  return bytes;
 }
 
 }  // namespace
@@ -104,14 +139,8 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
 }
 
 std::string base64_encode(std::string_view bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0);
-    for (std::size_t k = 0; k < 4; ++k) text += k <= count ? kBase64Digits[group >> (18 - 6 * k) & 63] : '=';
-  }
+  std::string text = encode_groups(bytes, kBase64Digits);
+  text.append((4 - text.size() % 4) % 4, '=');
   return text;
 }
 
@@ -119,24 +148,31 @@ std::optional<std::string> base64_decode(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   std::size_t padding = 0;
   while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3);
-  std::uint32_t group = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool is_padding = i >= text.size() - padding;
-    const std::size_t digit = is_padding ? 0 : kBase64Digits.find(text[i]);
-    if (digit == std::string_view::npos) return std::nullopt;
-    group = group << 6 | static_cast<std::uint32_t>(digit);
-    if (i % 4 != 3) continue;
-    for (const int shift : {16, 8, 0}) bytes += static_cast<char>(group >> shift & 255);
-    group = 0;
-  }
-  for (; padding > 0; --padding) {
-    if (bytes.back() != 0) return std::nullopt;  // spare bits: another text would give the same bytes
-    bytes.pop_back();
-  }
-  return bytes;
+  text.remove_suffix(padding);
+  return decode_groups(text, kBase64Digits);
 }
+
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string result;
+  for (const char c : text) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    if (plain) {
+      result += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    result += '%';
+    result += kDigits[byte >> 4];
+    result += kDigits[byte & 15];
+  }
+  return result;
+}
+
+std::string base64url_encode(std::string_view bytes) { return encode_groups(bytes, kBase64UrlDigits); }
+
+std::optional<std::string> base64url_decode(std::string_view text) { return decode_groups(text, kBase64UrlDigits); }
 
 std::string hex_encode(std::string_view bytes) {
   std::string text;

@@ -34,6 +34,15 @@ std::string base64_encode(std::string_view bytes);
 // Strict: padding as it must be, no blanks, no spare bits; nothing otherwise.
 std::optional<std::string> base64_decode(std::string_view text);
 
+// One segment of a path or a value of a query: everything but letters, digits, `-` and `_` as %XX; dots too, since a
+// client takes `..` for the folder above.
+std::string percent_encode(std::string_view text);
+
+// RFC 4648 §5 without padding, as RFC 7515 has it.
+std::string base64url_encode(std::string_view bytes);
+// Strict: no padding, no blanks, no spare bits; nothing otherwise.
+std::optional<std::string> base64url_decode(std::string_view text);
+
 // Lower-case hexadecimal.
 std::string hex_encode(std::string_view bytes);
 

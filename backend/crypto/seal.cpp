@@ -113,4 +113,10 @@ std::string data_key_associated_data(std::uint32_t key_id) {
   return data;
 }
 
+std::string token_key_associated_data(std::uint32_t key_id) {
+  std::string data = "leger/jwt/v1";
+  append_number(data, key_id, 4);
+  return data;
+}
+
 }  // namespace leger

@@ -33,12 +33,15 @@ std::string secret_associated_data(std::string_view user_uuid, std::string_view 
 // What binds a wrapped data key to its number (threats T30): "leger/dek/v1" ‖ u32 key id.
 std::string data_key_associated_data(std::uint32_t key_id);
 
+// The same for a key that signs tokens: "leger/jwt/v1" ‖ u32 key id. Neither kind opens as the other.
+std::string token_key_associated_data(std::uint32_t key_id);
+
 // A random UUID (version 4), lower case.
 std::string random_uuid();
 // UUID version 5 of a name in the DNS namespace (RFC 9562 §5.5), lower case.
 std::string name_uuid(std::string_view name);
 
-// Lower-case hex SHA-256, fed in parts.
+// SHA-256 (FIPS 180-4), fed in parts.
 class Sha256 {
  public:
   Sha256();
@@ -46,12 +49,19 @@ class Sha256 {
   Sha256(const Sha256&) = delete;
   Sha256& operator=(const Sha256&) = delete;
   void update(std::string_view bytes);
-  // Once, at the end.
+  // Once, at the end, one of them: the 32 bytes, or those in lower-case hex.
+  std::string bytes();
   std::string hex();
 
  private:
   struct Context;
   std::unique_ptr<Context> context_;
 };
+
+// The 32 bytes of HMAC-SHA256 (RFC 2104, FIPS 198-1).
+std::string hmac_sha256(std::string_view key, std::string_view text);
+
+// Equal, without telling by the time it takes where they differ. Sizes are no secret.
+bool equal_in_constant_time(std::string_view a, std::string_view b);
 
 }  // namespace leger

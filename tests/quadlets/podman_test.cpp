@@ -146,7 +146,7 @@ TEST_CASE("a secret is made as bytes that are no form, with labels as encoded JS
   CHECK(server.lines() ==
         std::vector<std::string>{
             std::string("POST ") + kApi +
-                "/secrets/create?name=test_key&labels=%7B%22leger.user%22%3A%22u%201%22%7D&replace=true",
+                "/secrets/create?name=test_key&labels=%7B%22leger%2Euser%22%3A%22u%201%22%7D&replace=true",
             std::string("GET ") + kApi + "/secrets/test_key/json"});
   CHECK(body == value);
   CHECK(server.heads().at(0).find("Content-Type: application/octet-stream") != std::string::npos);
@@ -247,7 +247,7 @@ TEST_CASE("a name cannot change the address that is asked") {
   OneObject absent{.shown = {}};
   CHECK(remove_volume(absent.server.path(), "../secrets/a?x=1#y%2f z\n").has_value());
   CHECK(absent.server.lines().at(0) ==
-        std::string("GET ") + kApi + "/volumes/..%2Fsecrets%2Fa%3Fx%3D1%23y%252f%20z%0A/json");
+        std::string("GET ") + kApi + "/volumes/%2E%2E%2Fsecrets%2Fa%3Fx%3D1%23y%252f%20z%0A/json");
 }
 
 TEST_CASE("containers are listed with unit, health and ports, stopped ones too") {

@@ -318,5 +318,17 @@ TEST_CASE("many requests at once all get their answers") {
   CHECK(answers == 50);
 }
 
+TEST_CASE("a client that is stopped waits for nobody, and asks nobody any more") {
+  Fixture f;
+  const Server server(kHang);
+  int answers = 0;
+  for (int i = 0; i < 3; ++i) f.loop.spawn(count(f.client, server.url(), answers), {});
+  f.client.stop();
+  f.loop.run_until_idle();  // would be the time-out of 10 s
+  CHECK(answers == 0);
+  const Server other(answer("", "one"));
+  CHECK(!problem(f.get(other.url())).empty());
+}
+
 }  // namespace
 }  // namespace leger

@@ -128,6 +128,50 @@ TEST_CASE("base64 that another writer might let pass is refused") {
   }
 }
 
+TEST_CASE("what is put into an address can neither end it nor climb in it") {
+  CHECK(percent_encode("aZ09-_./ ~%\xc3\xa9") == "aZ09-_%2E%2F%20%7E%25%C3%A9");
+  CHECK(percent_encode("") == "");
+}
+
+TEST_CASE("base64url: the vectors of RFC 4648 without padding, both ways") {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kVectors{{{"", ""},
+                                                                                   {"f", "Zg"},
+                                                                                   {"fo", "Zm8"},
+                                                                                   {"foo", "Zm9v"},
+                                                                                   {"foob", "Zm9vYg"},
+                                                                                   {"fooba", "Zm9vYmE"},
+                                                                                   {"foobar", "Zm9vYmFy"}}};
+  for (const auto& [bytes, text] : kVectors) {
+    CHECK(base64url_encode(bytes) == text);
+    CHECK(base64url_decode(text) == std::string(bytes));
+  }
+  // RFC 7515, appendix C.
+  CHECK(base64url_encode(std::string_view("\x03\xec\xff\xe0\xc1", 5)) == "A-z_4ME");
+  CHECK(base64url_decode("A-z_4ME") == std::string("\x03\xec\xff\xe0\xc1", 5));
+}
+
+TEST_CASE("base64url of all bytes comes back") {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    CHECK(base64url_decode(base64url_encode(bytes.substr(0, size))) == bytes.substr(0, size));
+  }
+}
+
+TEST_CASE("base64url has one text for any bytes: padding, spare bits and other alphabets are refused") {
+  using namespace std::string_view_literals;
+  for (const std::string_view text : {"Zg=="sv, "Zm8="sv, "Zm9v===="sv, "="sv, "Z"sv, "Zm9vY"sv, "Zh"sv, "Zm9"sv,
+                                      "Zm 9v"sv, "Zm9v\n"sv, "A+z/4ME"sv, "Zm9v\0"sv, "\xc3\xa9"sv, "Zg.."sv}) {
+    CHECK_MESSAGE(base64url_decode(text) == std::nullopt, std::string(text));
+  }
+  // Of the 64 texts of two digits that begin alike, four stand for a byte.
+  int taken = 0;
+  for (const char digit : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"sv) {
+    taken += base64url_decode(std::string("Z") + digit) ? 1 : 0;
+  }
+  CHECK(taken == 4);
+}
+
 TEST_CASE("hexadecimal in lower case") {
   CHECK(hex_encode("") == "");
   CHECK(hex_encode(std::string_view("\x00\x7f\xab\xff", 4)) == "007fabff");

@@ -166,6 +166,7 @@ TEST_CASE("the associated data of a secret is as threats T27 writes it") {
   CHECK(secret_associated_data("ab", "c", 0x0102030405060708, 0x0a0b0c0d) ==
         "leger/secret/v2\0\0\0\2ab\0\0\0\1c\1\2\3\4\5\6\7\x8\x0a\x0b\x0c\x0d"s);
   CHECK(data_key_associated_data(0x01020304) == "leger/dek/v1\1\2\3\4"s);
+  CHECK(token_key_associated_data(0x01020304) == "leger/jwt/v1\1\2\3\4"s);
 }
 
 TEST_CASE("associated data tells apart what merely joins to the same text") {

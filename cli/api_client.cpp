@@ -1,29 +1,16 @@
 #include "cli/api_client.h"
 
 #include <array>
-#include <exception>
 #include <optional>
 #include <utility>
 
 #include "backend/base/text.h"
+#include "cli/wait.h"
 
 namespace leger {
 namespace {
 
 constexpr std::size_t kMaxAnswerBytes = std::size_t{8} << 20;
-
-Task<void> store(Task<Result<HttpResponse>> from, std::optional<Result<HttpResponse>>& to) {
-  to.emplace(co_await from);
-}
-
-Result<HttpResponse> wait_for(Loop& loop, Task<Result<HttpResponse>> task) {
-  std::optional<Result<HttpResponse>> response;
-  std::exception_ptr bug;
-  loop.spawn(store(std::move(task), response), [&bug](const std::exception_ptr& e) { bug = e; });
-  loop.run_until_idle();
-  if (bug) std::rethrow_exception(bug);
-  return std::move(*response);
-}
 
 // The code of the contract that stands for a status whose own code this leger does not know.
 Code code_of_status(int status) {
@@ -59,7 +46,8 @@ std::optional<Error> error_of(const Json& envelope, int status) {
 
 }  // namespace
 
-ApiClient::ApiClient(Target target, const Patience& patience) : target_(std::move(target)), patience_(patience) {}
+ApiClient::ApiClient(Target target, const Patience& patience, std::optional<Secret> token)
+    : target_(std::move(target)), patience_(patience), token_(std::move(token)) {}
 
 Result<ApiAnswer> ApiClient::send(ApiRequest request) {
   HttpRequest http{.method = std::move(request.method),
@@ -74,6 +62,7 @@ Result<ApiAnswer> ApiClient::send(ApiRequest request) {
     http.headers.push_back("Content-Type: " + request.content_type);
     http.body = std::string(request.body.reveal());
   }
+  if (token_) http.headers.push_back("Authorization: Bearer " + std::string(token_->reveal()));
   auto response = wait_for(loop_, http_.send(std::move(http)));
   if (!response) return Fail(no_answer(response.error()));
   auto answer = read(*response);
@@ -91,7 +80,7 @@ Result<ApiAnswer> ApiClient::read(const HttpResponse& response) const {
     return ApiAnswer{response.status, std::move(*data)};
   }
   if (response.status >= 400 && success == false) {
-    if (auto error = error_of(*envelope, response.status)) return Fail(*std::move(error));
+    if (auto error = error_of(*envelope, response.status)) return Fail(with_sign_in_advice(*std::move(error)));
   }
   return Fail(garbled("its answer with status " + status + " has no envelope"));
 }
@@ -113,6 +102,13 @@ Result<Json> ApiClient::post(std::string path, const Json& body) {
       send({.method = "POST", .path = std::move(path), .content_type = "application/json", .body = Secret(dump(body))});
   if (!answer) return Fail(answer.error());
   return std::move(answer->data);
+}
+
+// The stored token looked good here: only a new one helps.
+Error ApiClient::with_sign_in_advice(Error error) const {
+  if (error.code != Code::invalid_token || !token_) return error;
+  error.action = "Re-authenticate:\n  leger auth login\n\nYour token is valid for 30 days from authentication.";
+  return error;
 }
 
 Error ApiClient::garbled(std::string_view what) const {

@@ -4,6 +4,7 @@
 // answer by running its own loop, so the commands are plain functions. Owned by run(), one thread.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,6 @@
 #include "backend/base/json.h"
 #include "backend/base/loop.h"
 #include "backend/base/secret.h"
-#include "backend/base/text.h"
 #include "cli/io.h"
 #include "cli/target.h"
 
@@ -34,10 +34,13 @@ struct ApiAnswer {
 
 class ApiClient {
  public:
-  ApiClient(Target target, const Patience& patience);
+  // `token` goes with every request: the one that was stored for this very target, or none.
+  ApiClient(Target target, const Patience& patience, std::optional<Secret> token = std::nullopt);
 
-  // The error is legerd's own, its texts escaped; unavailable where nothing answers; upstream_failed where the answer
-  // is not legerd's.
+  const Target& target() const { return target_; }
+
+  // The error is legerd's own, its texts escaped, and for a token that it does not take what to do; unavailable where
+  // nothing answers; upstream_failed where the answer is not legerd's.
   Result<ApiAnswer> send(ApiRequest request);
   Result<Json> get(std::string path);
   Result<Json> remove(std::string path);
@@ -48,10 +51,12 @@ class ApiClient {
 
  private:
   Result<ApiAnswer> read(const HttpResponse& response) const;
+  Error with_sign_in_advice(Error error) const;
   Error no_answer(const Error& why) const;
 
   Target target_;
   Patience patience_;
+  std::optional<Secret> token_;
   SystemClock clock_;
   Loop loop_{clock_};
   HttpClient http_{loop_};

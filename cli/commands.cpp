@@ -11,19 +11,31 @@
 #include <utility>
 
 #include "backend/base/text.h"
+#include "cli/auth.h"
+#include "cli/auth_file.h"
 #include "cli/config.h"
 #include "cli/context.h"
 #include "cli/deploy.h"
+#include "cli/login.h"
+#include "cli/open.h"
 #include "cli/output.h"
 #include "cli/releases.h"
 #include "cli/secrets.h"
+#include "cli/sign_in.h"
 #include "cli/status.h"
 #include "cli/target.h"
 
 namespace leger {
 namespace {
 
-using ServerCommand = std::function<int(const Context&)>;
+// Whether a command presents the token that is stored for the server; the Unix socket needs none.
+enum class Token { needed, none };
+
+struct ServerCommand {
+  CLI::App* command;
+  std::function<int(const Context&)> action;
+  Token token;
+};
 
 std::string positive(const std::string& text) {
   return parse_number(text).value_or(0) == 0 ? "a number from 1 is needed" : "";
@@ -41,7 +53,8 @@ class CommandLine {
     socket_flag_ = app_.add_option("--socket", socket_text_, "Unix socket of legerd")->type_name("PATH");
     app_.add_flag("--json")->description("Print the data as JSON, errors too")->disable_flag_override();
     app_.footer(
-        "The server is --server or --socket, else LEGER_API_URL, else $XDG_RUNTIME_DIR/leger/legerd.sock.\n"
+        "The server is --server or --socket, else LEGER_API_URL, else $XDG_RUNTIME_DIR/leger/legerd.sock where it\n"
+        "exists, else the one last signed in to. Over the socket no sign-in is needed.\n"
         "These flags may stand before or after the command. COMMAND --help tells more.\n\n"
         "Examples:\n"
         "  echo \"$KEY\" | leger secrets set openai_api_key -\n"
@@ -51,6 +64,8 @@ class CommandLine {
     declare_secrets();
     declare_releases();
     declare_deploy();
+    declare_auth();
+    declare_sign_in_by_page();
     declare_others();
   }
 
@@ -84,7 +99,9 @@ class CommandLine {
     return group;
   }
 
-  void on(CLI::App* command, ServerCommand action) { server_commands_.emplace_back(command, std::move(action)); }
+  void on(CLI::App* command, std::function<int(const Context&)> action, Token token = Token::needed) {
+    server_commands_.push_back({command, std::move(action), token});
+  }
 
   void declare_secrets() {
     CLI::App* group = add_group("secrets", "Manage secrets", "  leger secrets list\n  leger secrets get api_key\n");
@@ -153,6 +170,35 @@ class CommandLine {
     on(remove, [this](const Context& context) { return remove_app(context, remove_); });
   }
 
+  void declare_auth() {
+    CLI::App* group = add_group("auth", "Sign in to legerd", "  leger auth login\n  leger auth status\n");
+    CLI::App* login =
+        add(group, "login", "Sign in as the user that this device has in the tailnet",
+            "  leger auth login\n  leger --server https://atlas.example.ts.net auth login\n\n"
+            "Asks tailscaled who this device is: the socket LEGER_TAILSCALED_SOCKET, else\n"
+            "/var/run/tailscale/tailscaled.sock. The token is kept in $XDG_CONFIG_HOME/leger/auth.json.\n"
+            "On legerd's Unix socket, which needs no sign-in, it fetches a token for legerd's TCP door.\n");
+    on(login, [](const Context& context) { return auth_login(context); }, Token::none);
+    auth_status_ = add(group, "status", "Show who is signed in, and until when",
+                       "  leger auth status\n  leger auth status --json\n");
+    auth_logout_ = add(group, "logout", "End the session and forget its token",
+                       "  leger auth logout\n  leger --server https://atlas.example.ts.net auth logout\n");
+  }
+
+  void declare_sign_in_by_page() {
+    CLI::App* login = add(&app_, "login", "Sign in through legerd's page in the browser",
+                          "  leger login\n  leger login --no-browser\n\n"
+                          "The browser is $BROWSER, else xdg-open. Without one the page shows a code for typing in.\n");
+    login->add_flag("--no-browser", no_browser_, "Print the address and ask for the code")->disable_flag_override();
+    on(login, [this](const Context& context) { return leger::login(context, browser()); }, Token::none);
+    CLI::App* open = add(&app_, "open", "Open legerd's page in the browser, signed in where the socket is used",
+                         "  leger open\n  leger open --no-browser\n");
+    open->add_flag("--no-browser", no_browser_, "Print the address")->disable_flag_override();
+    on(open, [this](const Context& context) { return open_page(context, browser()); });
+  }
+
+  Browser browser() const { return no_browser_ ? Browser::none : Browser::open; }
+
   void declare_others() {
     CLI::App* status = add(&app_, "status", "Show what runs", "  leger status\n  leger status --json\n");
     on(status, [](const Context& context) { return show_status(context); });
@@ -165,16 +211,30 @@ class CommandLine {
 
   int call(Output& output) {
     if (check_config_->parsed()) return check_config(io_, output, file_);
-    const auto target = choose_target(server_flags(), io_);
+    const auto target = find_target(server_flags(), io_);
+    if (!target && target.error().code == Code::unavailable && auth_status_->parsed()) return show_no_auth(output, io_);
     if (!target) {
       return target.error().code == Code::invalid_request ? output.usage(target.error()) : output.fail(target.error());
     }
-    ApiClient api(*target, io_.patience);
-    const Context context{api, output, io_};
-    for (const auto& [command, action] : server_commands_) {
-      if (command->parsed()) return action(context);
+    if (auth_status_->parsed()) return show_auth_status(*target, output, io_);
+    if (auth_logout_->parsed()) return auth_logout(*target, output, io_);
+    for (const ServerCommand& command : server_commands_) {
+      if (command.command->parsed()) return call(command, *target, output);
     }
     return misused(output, CLI::RequiredError("A command"));
+  }
+
+  int call(const ServerCommand& command, const Target& target, Output& output) const {
+    const auto fine = check_target(target);
+    if (!fine) return output.fail(fine.error());
+    std::optional<Secret> token;
+    if (command.token == Token::needed && !target.is_socket()) {
+      auto stored = stored_token(io_, target.url);
+      if (!stored) return output.fail(stored.error());
+      token = std::move(*stored);
+    }
+    ApiClient api(target, io_.patience, std::move(token));
+    return command.action(Context{api, output, io_});
   }
 
   // An empty value is a mistake of whoever gave it, and not the same as no flag.
@@ -254,8 +314,11 @@ class CommandLine {
   std::string version_ = "latest";
   std::string release_ = "latest";
   CLI::App* set_secret_ = nullptr;
+  bool no_browser_ = false;
   CLI::App* check_config_ = nullptr;
-  std::vector<std::pair<CLI::App*, ServerCommand>> server_commands_;
+  CLI::App* auth_status_ = nullptr;
+  CLI::App* auth_logout_ = nullptr;
+  std::vector<ServerCommand> server_commands_;
 };
 
 // Asked before the command line is read, since its errors have a style too.

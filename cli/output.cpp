@@ -101,6 +101,10 @@ void Output::success(std::string_view text) {
   if (!is_json()) write_out(painted("✓", Colour::green) + " " + escaped_lines(text) + "\n");
 }
 
+void Output::verdict(std::string_view text, Colour colour) {
+  if (!is_json()) write_out(painted(escaped_lines(text), colour) + "\n");
+}
+
 void Output::table(const std::vector<Row>& rows) {
   if (is_json()) return;
   std::vector<std::size_t> widths;
@@ -166,6 +170,11 @@ std::optional<int> Output::unless_confirmed(std::string_view question, std::stri
   if (answer == "y" || answer == "yes") return std::nullopt;
   line("Cancelled");
   return kDone;
+}
+
+std::string Output::ask(std::string_view question) {
+  if (isatty(io_.in) == 1) prompt(question);
+  return read_line(io_.in);
 }
 
 int Output::finish(int exit) {

@@ -41,6 +41,8 @@ class Output {
   void line(std::string_view text);
   // Text style: `✓ text`.
   void success(std::string_view text);
+  // Text style: one line that tells how things stand.
+  void verdict(std::string_view text, Colour colour);
   // Text style: rows with aligned columns.
   void table(const std::vector<Row>& rows);
   // JSON style: the value on one line, in ASCII, so that nothing in it steers a terminal.
@@ -58,6 +60,9 @@ class Output {
   // Asks `question` on the terminal. Nothing where the user agrees; else the exit code to leave with: 0 after a no, 2
   // where there is no terminal, with the advice to give `flag`.
   std::optional<int> unless_confirmed(std::string_view question, std::string_view flag);
+
+  // One line of standard input, asked for where that is a terminal; without its newline, at most 1000 bytes.
+  std::string ask(std::string_view question);
 
   // `exit`, or 1 and a message where standard output did not take everything.
   int finish(int exit);

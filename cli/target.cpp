@@ -12,14 +12,17 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "backend/base/text.h"
+#include "cli/auth_file.h"
 #include "cli/output.h"
 
 namespace leger {
 namespace {
 
 constexpr std::string_view kUnixPrefix = "unix:";
+constexpr const char* kSignInSomewhere = "Sign in again, which replaces it:\n  leger --server https://HOST auth login";
 constexpr std::string_view kServerForms = "Write it as https://HOST, http://127.0.0.1:8787 or unix:PATH.";
 
 using Url = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
@@ -73,25 +76,19 @@ Result<std::vector<std::string>> resolve(const std::string& host) {
   return addresses;
 }
 
-// Whether `url` may be used as it is: https always, http where the host is this machine or of the tailnet.
-Result<Target> checked(Result<Target> target) {
-  if (!target || !target->unix_socket.empty() || !target->url.starts_with("http:")) return target;
-  const Url url(curl_url(), curl_url_cleanup);
-  curl_url_set(url.get(), CURLUPART_URL, target->url.c_str(), 0);
-  std::string host = part_of(url, CURLUPART_HOST);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const auto addresses = resolve(host);
-  if (!addresses) return Fail(addresses.error());
-  const auto fine = check_plain_addresses(host, *addresses);
-  if (!fine) return Fail(fine.error());
-  return target;
-}
-
+// Where neither flag nor variable names one.
 Result<Target> default_target(const Io& io) {
   const auto folder = io.variable("XDG_RUNTIME_DIR");
   const std::string path = folder.value_or("$XDG_RUNTIME_DIR") + "/leger/legerd.sock";
   struct stat status{};
   if (folder && stat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) return socket_target(path, "The default");
+  const auto file = load_auth(io);
+  if (!file && file.error().code != Code::unavailable) {
+    Error error = file.error();
+    if (error.code == Code::invalid_token) error.action = kSignInSomewhere;  // which server it was is not known
+    return Fail(std::move(error));
+  }
+  if (file && !file->last_server().empty()) return parse_target(file->last_server(), "The server in auth.json");
   const std::string why = folder ? "there is no socket " + in_quotes(path) : "XDG_RUNTIME_DIR is not set";
   return Fail({Code::unavailable,
                "No legerd was found: " + why + ".",
@@ -111,23 +108,35 @@ Result<Target> parse_target(const std::string& text, const std::string& origin) 
   for (const CURLUPart part : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_QUERY, CURLUPART_FRAGMENT}) {
     if (has_part(url, part)) return wrong(origin, text, "has more than a host, a port and a path.");
   }
-  const std::string port = part_of(url, CURLUPART_PORT);
+  std::string port = part_of(url, CURLUPART_PORT);
+  if (port == (scheme == "https" ? "443" : "80")) port.clear();
   std::string path = part_of(url, CURLUPART_PATH);
   while (path.ends_with('/')) path.pop_back();
   if (path.ends_with("/api")) path.resize(path.size() - 4);
   while (path.ends_with('/')) path.pop_back();
-  const std::string authority = part_of(url, CURLUPART_HOST) + (port.empty() ? "" : ":" + port);
+  const std::string authority = ascii_lower(part_of(url, CURLUPART_HOST)) + (port.empty() ? "" : ":" + port);
   return Target{"", scheme + "://" + authority + path};
 }
 
-Result<Target> choose_target(const ServerFlags& flags, const Io& io) {
+Result<Target> find_target(const ServerFlags& flags, const Io& io) {
   if (flags.server && flags.socket) {
     return Fail({Code::invalid_request, "--server and --socket exclude each other.", "Give one of them.", {}});
   }
   if (flags.socket) return socket_target(*flags.socket, "--socket");
-  if (flags.server) return checked(parse_target(*flags.server, "--server"));
-  if (const auto url = io.variable("LEGER_API_URL")) return checked(parse_target(*url, "LEGER_API_URL"));
+  if (flags.server) return parse_target(*flags.server, "--server");
+  if (const auto url = io.variable("LEGER_API_URL")) return parse_target(*url, "LEGER_API_URL");
   return default_target(io);
+}
+
+Result<void> check_target(const Target& target) {
+  if (target.is_socket() || !target.url.starts_with("http:")) return {};
+  const Url url(curl_url(), curl_url_cleanup);
+  curl_url_set(url.get(), CURLUPART_URL, target.url.c_str(), 0);
+  std::string host = part_of(url, CURLUPART_HOST);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const auto addresses = resolve(host);
+  if (!addresses) return Fail(addresses.error());
+  return check_plain_addresses(host, *addresses);
 }
 
 bool may_be_plain(const in_addr& address) {

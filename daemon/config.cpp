@@ -29,31 +29,46 @@ Fail wrong(const std::string& file, const toml::source_region& where, const std:
 // One key of the file: how its value is taken. The text says what is wrong with it, empty where nothing is.
 using Setter = std::function<std::string(Config&, const toml::node&)>;
 
-Setter text_into(std::string Config::* field) {
+// Where in a configuration the value of a key belongs.
+template <class T>
+using Field = T& (*)(Config&);
+
+Setter text_into(Field<std::string> field) {
   return [field](Config& config, const toml::node& node) -> std::string {
     const auto value = node.value_exact<std::string>();
     if (!value || value->contains('\0')) return "needs a text in quotes";
-    config.*field = *value;
+    field(config) = *value;
     return {};
   };
 }
 
-Setter path_into(std::string Config::* field) {
+Setter path_into(Field<std::string> field) {
   return [field](Config& config, const toml::node& node) -> std::string {
     const auto value = node.value_exact<std::string>();
     if (!value || !value->starts_with('/') || value->contains('\0')) return "needs an absolute path in quotes";
-    config.*field = *value;
+    field(config) = *value;
     return {};
   };
 }
 
-Setter number_into(std::uint32_t Config::* field, std::uint32_t least, std::uint32_t most) {
+Setter number_into(Field<std::uint32_t> field, std::uint32_t least, std::uint32_t most) {
   return [=](Config& config, const toml::node& node) -> std::string {
     const auto value = node.value_exact<std::int64_t>();
     if (!value || *value < least || *value > most) {
       return "needs a whole number from " + std::to_string(least) + " to " + std::to_string(most);
     }
-    config.*field = static_cast<std::uint32_t>(*value);
+    field(config) = static_cast<std::uint32_t>(*value);
+    return {};
+  };
+}
+
+Setter limit_into(Field<std::uint32_t> field) { return number_into(field, 0, 1'000'000); }
+
+Setter truth_into(Field<bool> field) {
+  return [field](Config& config, const toml::node& node) -> std::string {
+    const auto value = node.value_exact<bool>();
+    if (!value) return "needs true or false";
+    field(config) = *value;
     return {};
   };
 }
@@ -78,10 +93,58 @@ std::string set_listen(Config& config, const toml::node& node) {
   return {};
 }
 
-std::string set_insecure(Config& config, const toml::node& node) {
-  const auto value = node.value_exact<bool>();
-  if (!value) return "needs true or false";
-  config.insecure = *value;
+// A Tailscale user id, as a number or as digits in quotes.
+std::optional<std::int64_t> user_id_of(const toml::node& node) {
+  if (const auto number = node.value_exact<std::int64_t>()) return *number > 0 ? number : std::nullopt;
+  const auto digits = parse_number(node.value_exact<std::string>().value_or(""));
+  if (!digits || *digits == 0 || std::cmp_greater(*digits, INT64_MAX)) return std::nullopt;
+  return static_cast<std::int64_t>(*digits);
+}
+
+std::string set_owner(Config& config, const toml::node& node) {
+  if (node.value_exact<std::string>() == "") return {};
+  config.owner = user_id_of(node);
+  return config.owner ? "" : "needs the numeric Tailscale user id, such as \"1234567890\"";
+}
+
+std::string set_operators(Config& config, const toml::node& node) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return "needs a list of numeric Tailscale user ids, such as [1234567890]";
+  for (const toml::node& entry : *list) {
+    const auto id = user_id_of(entry);
+    if (!id) return "needs numeric Tailscale user ids, such as [1234567890]";
+    config.operators.push_back(*id);
+  }
+  return {};
+}
+
+std::string set_hosts(Config& config, const toml::node& node) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return "needs a list of host names, such as [\"leger.example.com\"]";
+  for (const toml::node& entry : *list) {
+    const std::string name = entry.value_exact<std::string>().value_or("");
+    if (name.empty() || name.find_first_of("/@ ") != std::string::npos) {
+      return "needs host names without a scheme, such as [\"leger.example.com\"]";
+    }
+    config.hosts.push_back(ascii_lower(name));
+  }
+  return {};
+}
+
+std::string set_api_url(Config& config, const toml::node& node) {
+  constexpr std::string_view kLoopback = "http://127.0.0.1:";
+  const auto value = node.value_exact<std::string>();
+  const bool is_local = value && value->starts_with(kLoopback) && parse_number(value->substr(kLoopback.size()));
+  if (!value || !(value->starts_with("https://") || is_local)) return "needs an address that begins with https://";
+  config.tailscale.api_url = *value;
+  return {};
+}
+
+// `tls = "tailscale"`; the other form is the section [tls].
+std::string set_tls(Config& config, const toml::node& node) {
+  if (node.value_exact<std::string>() != "tailscale")
+    return "needs \"tailscale\", or a section [tls] with cert and key";
+  config.tls.from_tailscale = true;
   return {};
 }
 
@@ -94,18 +157,40 @@ std::string set_log_level(Config& config, const toml::node& node) {
 
 const std::map<std::string, Setter, std::less<>>& keys() {
   static const std::map<std::string, Setter, std::less<>> table{
-      {"state_dir", path_into(&Config::state_dir)},
+      {"state_dir", path_into([](Config& config) -> auto& { return config.state_dir; })},
       {"socket", set_socket},
       {"listen", set_listen},
-      {"quadlet_dir", path_into(&Config::quadlet_dir)},
+      {"quadlet_dir", path_into([](Config& config) -> auto& { return config.quadlet_dir; })},
       {"log_level", set_log_level},
-      {"environment", text_into(&Config::environment)},
-      {"key_file", path_into(&Config::key_file)},
-      {"insecure", set_insecure},
-      {"deploy.settle_s", number_into(&Config::settle_s, 0, 3600)},
-      {"deploy.health_timeout_s", number_into(&Config::health_timeout_s, 1, 3600)},
-      {"retention.secret_versions", number_into(&Config::secret_versions, 1, 1000)},
-      {"limits.connections", number_into(&Config::connections, 0, 1'000'000)},
+      {"environment", text_into([](Config& config) -> auto& { return config.environment; })},
+      {"key_file", path_into([](Config& config) -> auto& { return config.key_file; })},
+      {"insecure", truth_into([](Config& config) -> auto& { return config.insecure; })},
+      {"tls", set_tls},
+      {"tls.cert", path_into([](Config& config) -> auto& { return config.tls.cert_file; })},
+      {"tls.key", path_into([](Config& config) -> auto& { return config.tls.key_file; })},
+      {"owner", set_owner},
+      {"operators", set_operators},
+      {"hosts", set_hosts},
+      {"tailscale.socket", path_into([](Config& config) -> auto& { return config.tailscale.socket; })},
+      {"tailscale.userspace", truth_into([](Config& config) -> auto& { return config.tailscale.userspace; })},
+      {"tailscale.api_key_file", path_into([](Config& config) -> auto& { return config.tailscale.api_key_file; })},
+      {"tailscale.api_url", set_api_url},
+      {"tailscale.tailnet", text_into([](Config& config) -> auto& { return config.tailscale.tailnet; })},
+      {"deploy.settle_s", number_into([](Config& config) -> auto& { return config.settle_s; }, 0, 3600)},
+      {"deploy.health_timeout_s",
+       number_into([](Config& config) -> auto& { return config.health_timeout_s; }, 1, 3600)},
+      {"retention.secret_versions",
+       number_into([](Config& config) -> auto& { return config.secret_versions; }, 1, 1000)},
+      {"limits.requests_per_second",
+       limit_into([](Config& config) -> auto& { return config.limits.requests_per_second; })},
+      {"limits.request_burst", limit_into([](Config& config) -> auto& { return config.limits.request_burst; })},
+      {"limits.sign_ins_per_minute",
+       limit_into([](Config& config) -> auto& { return config.limits.sign_ins_per_minute; })},
+      {"limits.uploads_per_minute",
+       limit_into([](Config& config) -> auto& { return config.limits.uploads_per_minute; })},
+      {"limits.connections_per_peer",
+       limit_into([](Config& config) -> auto& { return config.limits.connections_per_peer; })},
+      {"limits.connections", limit_into([](Config& config) -> auto& { return config.limits.connections; })},
   };
   return table;
 }
@@ -121,7 +206,7 @@ Result<void> apply(const toml::table& table, const std::string& prefix, Config& 
   for (const auto& [name, node] : table) {
     const std::string key = prefix + std::string(name.str());
     const auto known = keys().find(key);
-    if (known == keys().end() && node.is_table() && is_section(key)) {
+    if (node.is_table() && is_section(key)) {
       auto applied = apply(*node.as_table(), key + ".", config);
       if (!applied) return applied;
       continue;
@@ -165,6 +250,16 @@ Result<void> apply_file(Config& config, bool must_exist) {
   }
 }
 
+// What one key alone cannot tell.
+Result<void> judge(const Config& config) {
+  const TlsConfig& tls = config.tls;
+  if (tls.cert_file.empty() == tls.key_file.empty()) return {};
+  return Fail({Code::invalid_request,
+               config.file + ": [tls] needs both cert and key",
+               "Name the certificate's file and its key's, or write tls = \"tailscale\".",
+               {}});
+}
+
 Result<void> apply_flags(const Flags& flags, Config& config) {
   if (flags.state_dir) config.state_dir = *flags.state_dir;
   if (flags.quadlet_dir) config.quadlet_dir = *flags.quadlet_dir;
@@ -175,6 +270,7 @@ Result<void> apply_flags(const Flags& flags, Config& config) {
       if (!address.empty()) config.listen->push_back(address);
     }
   }
+  if (flags.tailscaled_socket) config.tailscale.socket = *flags.tailscaled_socket;
   if (flags.log_level) {
     const auto level = log_level_named(*flags.log_level);
     if (!level) {
@@ -218,6 +314,7 @@ Result<Config> load_config(const Flags& flags, const Environment& environment) {
   }
   auto read = apply_file(config, flags.config.has_value());
   if (!read) return Fail(read.error());
+  if (auto judged = judge(config); !judged) return Fail(judged.error());
   auto flagged = apply_flags(flags, config);
   if (!flagged) return Fail(flagged.error());
   if (config.key_file.empty()) {

@@ -12,6 +12,32 @@
 
 namespace leger {
 
+// What TCP may take of us; 0 is no limit. The Unix socket is exempt.
+struct Limits {
+  std::uint32_t requests_per_second = 200;
+  std::uint32_t request_burst = 400;
+  std::uint32_t sign_ins_per_minute = 10;
+  std::uint32_t uploads_per_minute = 30;
+  std::uint32_t connections_per_peer = 64;
+  std::uint32_t connections = 1024;
+};
+
+// Whence the certificate of the TCP listeners comes; all empty: they are plain.
+struct TlsConfig {
+  bool from_tailscale = false;
+  std::string cert_file;  // PEM, the chain
+  std::string key_file;   // PEM
+  bool is_on() const { return from_tailscale || !cert_file.empty(); }
+};
+
+struct TailscaleConfig {
+  std::string socket = "/var/run/tailscale/tailscaled.sock";
+  bool userspace = false;    // tailscaled runs with --tun=userspace-networking: tailnet callers come from 127.0.0.1
+  std::string api_key_file;  // empty: the control API is not asked
+  std::string api_url = "https://api.tailscale.com";
+  std::string tailnet = "-";
+};
+
 struct Config {
   std::string file;  // where it was read from
   std::string state_dir;
@@ -25,7 +51,12 @@ struct Config {
   std::uint32_t settle_s = 10;
   std::uint32_t health_timeout_s = 120;
   std::uint32_t secret_versions = 10;
-  std::uint32_t connections = 1024;  // over TCP; 0: no limit of our own
+  TlsConfig tls;
+  std::optional<std::int64_t> owner;    // Tailscale user id; nothing: the user of this node
+  std::vector<std::int64_t> operators;  // Tailscale user ids
+  std::vector<std::string> hosts;       // further names that Host may have, perhaps with a port
+  TailscaleConfig tailscale;
+  Limits limits;
 
   // From the environment, for which there are no keys.
   std::string default_socket;         // $XDG_RUNTIME_DIR/leger/legerd.sock
@@ -40,6 +71,7 @@ struct Flags {
   std::optional<std::string> socket;
   std::vector<std::string> listen;  // may hold one empty text: no TCP
   std::optional<std::string> quadlet_dir;
+  std::optional<std::string> tailscaled_socket;
   std::optional<std::string> log_level;
   bool check_config = false;
 };

@@ -16,16 +16,27 @@
 #include "backend/base/task.h"
 #include "backend/service/accounts.h"
 #include "backend/service/deployer.h"
+#include "backend/service/identities.h"
 #include "backend/service/release_service.h"
 #include "backend/service/secret_service.h"
 #include "backend/service/service_status.h"
+#include "backend/service/session_clock.h"
+#include "backend/service/session_service.h"
+#include "backend/service/sign_in.h"
+#include "backend/service/this_node.h"
 #include "backend/service/vault.h"
 #include "backend/store/database.h"
 #include "backend/store/deployments.h"
 #include "backend/store/releases.h"
 #include "backend/store/secrets.h"
+#include "backend/store/sessions.h"
 #include "backend/store/users.h"
+#include "backend/tailscale/control_api.h"
+#include "backend/tailscale/local_api.h"
+#include "daemon/certificates.h"
 #include "daemon/config.h"
+#include "daemon/guard.h"
+#include "daemon/rate_limits.h"
 #include "daemon/route_context.h"
 #include "daemon/router.h"
 #include "daemon/server.h"
@@ -41,8 +52,10 @@ namespace leger {
 
 class Daemon {
  public:
-  // Opens the store and the vault and finds the owner: what can refuse a start.
-  static Task<Result<std::unique_ptr<Daemon>>> make(Loop& loop, const Log& log, Config config);
+  // Opens the store and the vault and finds the owner: what can refuse a start. `issuer` is asked for the certificate
+  // where the configuration says `tls = "tailscale"`.
+  static Task<Result<std::unique_ptr<Daemon>>> make(Loop& loop, const Log& log, Config config,
+                                                    CertificateSource issuer = {});
 
   // Opens the doors: `handed` ones of the service manager, those of the configuration, or the default ones. Then the
   // service manager is told that we are ready, and interrupted deployments are finished.
@@ -54,9 +67,13 @@ class Daemon {
  private:
   Daemon(Loop& loop, const Log& log, Config config, std::unique_ptr<Database> database);
   Task<Result<void>> open_vault();
-  void make_services(const User& owner);
+  Task<Result<void>> find_owner();
+  Task<Result<std::string>> certified_name();
+  std::string browser_url() const;
+  void make_services();
   Result<void> open_doors(std::vector<HandedSocket> handed);
   Result<void> open_door(Result<ListeningSocket> socket);
+  Result<void> start_tls(CertificateSource issuer);
 
   Loop& loop_;
   const Log& log_;
@@ -67,8 +84,16 @@ class Daemon {
   SqliteSecrets secrets_{*database_};
   SqliteReleases releases_{*database_};
   Deployments deployments_{*database_};
+  SqliteSessions sessions_{*database_};
   Watchdog watchdog_{loop_, log_, *database_};
   HttpClient http_{loop_};
+  HttpClient tailnet_http_{loop_};  // of its own, so that a stop need not wait for a certificate
+  LocalApi tailscaled_{loop_, tailnet_http_, config_.tailscale.socket};
+  std::optional<ControlApi> control_api_;  // where the configuration has a key for it
+  ThisNode node_{loop_, tailscaled_};
+  SessionClock session_clock_{loop_, sessions_};
+  Accounts accounts_{users_, loop_.clock(), node_, {.owner = config_.owner, .operators = config_.operators}};
+  RateLimits rate_limits_{loop_.clock(), config_.limits};
   PodmanApi podman_{http_, config_.podman_socket};
   Bus bus_{loop_};
   SystemdUnits units_{loop_, bus_};
@@ -78,10 +103,16 @@ class Daemon {
   ReleaseService release_service_{loop_, releases_, config_.state_dir + "/releases"};
   ServiceStatusReader service_status_{deployments_, units_, podman_};
   std::unique_ptr<Vault> vault_;
+  std::string tcp_address_;  // of the first TCP door; empty: there is none
+  std::optional<Identities> identities_;
+  std::optional<SessionService> session_service_;
+  std::optional<SignIns> sign_ins_;
   std::optional<SecretService> secret_service_;
   std::optional<Deployer> deployer_;
   std::optional<RouteContext> context_;
+  std::optional<Guard> guard_;
   std::optional<Router> router_;
+  std::optional<Certificates> certificates_;  // nothing: TCP is plain
   std::optional<Server> server_;
 };
 

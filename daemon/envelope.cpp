@@ -35,6 +35,11 @@ Response failure(const Error& error, std::string_view path, const std::string& a
     if (!error.details.empty()) body["error"]["details"] = Json::parse(error.details, nullptr, false);
   }
   response.body = dump(body);
+  if (error.code == Code::rate_limit_exceeded) {
+    const Json details = Json::parse(error.details, nullptr, false);
+    const auto seconds = details.is_object() ? integer_field(details, "retry_after") : std::nullopt;
+    response.headers.emplace_back("Retry-After", std::to_string(seconds.value_or(1)));
+  }
   if (error.code == Code::invalid_token) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (error.code == Code::method_not_allowed) response.headers.emplace_back("Allow", allow);
   return response;

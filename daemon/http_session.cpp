@@ -8,6 +8,7 @@
 
 #include "backend/base/secret.h"
 #include "backend/base/text.h"
+#include "daemon/answer_head.h"
 #include "daemon/envelope.h"
 
 namespace leger {
@@ -24,55 +25,6 @@ struct NextTurn {
   void await_suspend(std::coroutine_handle<> waiter) const { loop.resume_soon(waiter); }
   void await_resume() const {}
 };
-
-std::string_view reason_of(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 201:
-      return "Created";
-    case 202:
-      return "Accepted";
-    case 204:
-      return "No Content";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 409:
-      return "Conflict";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 415:
-      return "Unsupported Media Type";
-    case 422:
-      return "Unprocessable Content";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 507:
-      return "Insufficient Storage";
-    default:
-      return "";  // RFC 9112 §4: the reason may be empty
-  }
-}
 
 Error timed_out() { return {Code::request_timeout, "The request took too long to arrive.", {}, {}}; }
 Error gone() { return {Code::request_timeout, "The client is gone.", {}, {}}; }
@@ -157,17 +109,47 @@ Task<HttpSession::Next> HttpSession::answer_request() {
   continue_due_ = head.expects_continue && !body_ended_;
   body_started_ms_ = body_progress_ms_ = services_.loop.timers().now_ms();
   body_paused_ms_ = 0;
-  Router::Match match;
-  const auto found = services_.router.find(head, connection_.peer(), match);
-  if (!found) co_return co_await refuse(found.error(), std::move(match.allow));
-  if (match.route == nullptr) {
+  const Peer& peer = connection_.peer();
+  if (auto checked = services_.guard.check_request(head, peer, proof_); !checked) {
+    co_return co_await refuse(checked.error(), {});
+  }
+  const auto match = services_.router.find(head);
+  if (!match) co_return co_await refuse(match.error(), {});
+  const Caller* caller = services_.guard.proven(head, peer, proof_);
+  Caller found;
+  // What is open is open to our own account's process as well, but to nobody else who came to the Unix socket.
+  if (caller == nullptr && (!match->is_open || peer.is_unix)) {
+    auto identified =
+        co_await services_.guard.authenticate(std::string(head.header("authorization").value_or("")), peer, proof_);
+    if (!identified) co_return co_await refuse(identified.error(), {});
+    found = std::move(*identified);
+    caller = &found;
+  }
+  if (auto admitted = Router::admit(*match, head, caller); !admitted) {
+    co_return co_await refuse(admitted.error(), match->allow);
+  }
+  if (match->route == nullptr) {
     Response options{.status = 204};
-    options.headers.emplace_back("Allow", std::move(match.allow));
+    options.headers.emplace_back("Allow", match->allow);
     co_return co_await answer(std::move(options));
   }
+  co_return co_await answer_route(*match, caller == nullptr ? Caller{} : *caller);
+}
+
+Task<HttpSession::Next> HttpSession::answer_route(const Router::Match& match, Caller caller) {
+  const Peer& peer = connection_.peer();
   const auto allowed = check_body(*match.route);
   if (!allowed) co_return co_await refuse(allowed.error(), {});
-  Request request{.head = head, .caller = std::move(match.caller), .parameters = std::move(match.parameters)};
+  std::optional<RateLimits::Upload> upload;
+  if (match.route->body == Body::bundle) {
+    auto begun = services_.guard.begin_upload(peer, proof_);
+    if (!begun) co_return co_await refuse(begun.error(), {});
+    if (*begun) upload.emplace(std::move(**begun));
+  }
+  if (match.route->scope == Scope::open && match.route->method == Method::post) {
+    if (auto taken = services_.guard.check_sign_in(peer, proof_); !taken) co_return co_await refuse(taken.error(), {});
+  }
+  Request request{.head = parser_.head(), .peer = peer, .caller = std::move(caller), .parameters = match.parameters};
   auto response = co_await call_route(*match.route, request);
   if (!response) co_return co_await refuse(std::move(response.error()), {});
   co_return co_await answer(std::move(*response));
@@ -267,39 +249,11 @@ Task<HttpSession::Next> HttpSession::refuse(Error error, std::string allow) {
   co_return co_await answer(failure(error, parser_.head().path, allow));
 }
 
-void HttpSession::begin_answer(const Response& response, bool keep_alive) {
-  out_.clear();
-  out_ += "HTTP/1.1 ";
-  out_ += std::to_string(response.status);
-  out_ += ' ';
-  out_ += reason_of(response.status);
-  out_ += "\r\nDate: ";
-  out_ += date();
-  if (response.status != 204) {
-    out_ += "\r\nContent-Type: ";
-    out_ += response.content_type;
-    if (!response.source) {
-      out_ += "\r\nContent-Length: ";
-      out_ += std::to_string(response.body.size());
-    } else if (!parser_.head().http_1_0) {
-      out_ += "\r\nTransfer-Encoding: chunked";
-    }
-  }
-  for (const auto& [name, value] : response.headers) {
-    out_ += "\r\n";
-    out_ += name;
-    out_ += ": ";
-    out_ += value;
-  }
-  if (!keep_alive) out_ += "\r\nConnection: close";
-  out_ += "\r\n\r\n";
-}
-
 Task<HttpSession::Next> HttpSession::answer(Response response) {
   const bool whole_request = body_ended_;
   const bool keep_alive = whole_request && parser_.head().keep_alive && !services_.is_stopping;
-  begin_answer(response, keep_alive);
-  const bool with_body = parser_.head().method != Method::head && response.status != 204;
+  write_head(out_, response, {.date = date(), .keep_alive = keep_alive, .http_1_0 = parser_.head().http_1_0});
+  const bool with_body = parser_.head().method != Method::head && has_content(response.status);
   if (with_body) out_ += response.body;
   wipe(response.body);
   const std::ptrdiff_t taken = connection_.write_now(out_);

@@ -10,6 +10,7 @@
 #include "backend/base/loop.h"
 #include "backend/base/task.h"
 #include "daemon/client_connection.h"
+#include "daemon/guard.h"
 #include "daemon/http_types.h"
 #include "daemon/message_parser.h"
 #include "daemon/router.h"
@@ -30,6 +31,7 @@ inline constexpr std::size_t kMaxBundleBody = 16 * 1024 * 1024;
 struct HttpServices {
   Loop& loop;
   const Log& log;
+  const Guard& guard;
   const Router& router;
   RouteContext& context;
   const bool& is_stopping;  // answers close their connections
@@ -49,6 +51,7 @@ class HttpSession {
 
   Task<Result<bool>> read_head();  // false: the other side is gone or was silent
   Task<Next> answer_request();
+  Task<Next> answer_route(const Router::Match& match, Caller caller);
   Task<Next> answer(Response response);
   Task<Result<Response>> call_route(const Route& route, Request& request);
   Result<void> check_body(const Route& route) const;
@@ -59,12 +62,12 @@ class HttpSession {
   Task<Next> refuse(Error error, std::string allow);
   Task<bool> send_parts(BodySource source);
   Task<void> linger();
-  void begin_answer(const Response& response, bool keep_alive);
   const std::string& date();
 
   HttpServices& services_;
   ClientConnection& connection_;
   MessageParser parser_;
+  Proof proof_;
   std::string head_bytes_;
   std::string out_;
   std::string date_;

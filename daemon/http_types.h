@@ -13,6 +13,7 @@
 
 #include "backend/base/error.h"
 #include "backend/base/task.h"
+#include "daemon/peer.h"
 
 namespace leger {
 
@@ -44,6 +45,8 @@ struct Head {
 struct Caller {
   std::string user_uuid;
   bool is_operator = false;
+  std::string session_id;  // empty at the Unix socket, which needs none
+  std::string binding;     // how the identity was proven, as in Session
 };
 
 // The next part of a body as it arrives, at most 64 KiB; empty at its end. An error ends the request.
@@ -51,6 +54,7 @@ using BodyReader = std::function<Task<Result<std::string>>()>;
 
 struct Request {
   const Head& head;
+  const Peer& peer;
   Caller caller;
   std::vector<std::string> parameters;  // of the route's `:names`, in order, percent-decoded
   std::string body;                     // whole, for routes that take JSON
@@ -69,7 +73,8 @@ struct Response {
   std::string_view content_type = "application/json";
   std::vector<std::pair<std::string_view, std::string>> headers;
   std::string body;
-  BodySource source;  // set: the body follows in parts, chunked
+  BodySource source;     // set: the body follows in parts, chunked
+  bool is_page = false;  // for a browser to show: its headers say what it may load
 };
 
 // `text` with %XX decoded once; nothing for a broken escape, a NUL or bytes that are not UTF-8.

@@ -50,7 +50,7 @@ std::optional<Endpoint> parse_endpoint(const std::string& text) {
 Error exposed(const std::string& address) {
   return {Code::invalid_request,
           "Refusing to listen without TLS on " + address + ": it is neither loopback nor a tailnet address.",
-          "Listen on 127.0.0.1 or on this host's Tailscale address, or set insecure = true in the configuration.",
+          "Listen on 127.0.0.1 or on this host's Tailscale address, or configure tls (or insecure = true).",
           {}};
 }
 
@@ -107,7 +107,7 @@ Result<ListeningSocket> bind_unix(const std::string& path) {
   return ListeningSocket{.fd = fd, .is_unix = true, .address = path};
 }
 
-Result<ListeningSocket> bind_tcp(const std::string& address, bool allow_insecure) {
+Result<ListeningSocket> bind_tcp(const std::string& address, bool allow_anywhere) {
   const auto endpoint = parse_endpoint(address);
   if (!endpoint) {
     return Fail({Code::invalid_request,
@@ -115,7 +115,7 @@ Result<ListeningSocket> bind_tcp(const std::string& address, bool allow_insecure
                  "Write ADDRESS:PORT, such as 127.0.0.1:8787 or [::1]:8787.",
                  {}});
   }
-  if (!allow_insecure && !is_private_address(endpoint->host)) return Fail(exposed(address));
+  if (!allow_anywhere && !is_private_address(endpoint->host)) return Fail(exposed(address));
   const int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return Fail(system_error("cannot make a socket", errno));
   const int yes = 1;
@@ -132,7 +132,7 @@ Result<ListeningSocket> bind_tcp(const std::string& address, bool allow_insecure
   return ListeningSocket{.fd = fd, .is_unix = false, .address = address};
 }
 
-Result<std::string> check_handed_tcp(int fd, bool allow_insecure) {
+Result<std::string> check_handed_tcp(int fd, bool allow_anywhere) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
@@ -151,7 +151,7 @@ Result<std::string> check_handed_tcp(int fd, bool allow_insecure) {
   }
   const std::string text = address.ss_family == AF_INET6 ? "[" + std::string(host.data()) + "]" : host.data();
   std::string whole = text + ":" + std::to_string(port);
-  if (!allow_insecure && !is_private_address(host.data())) return Fail(exposed(whole));
+  if (!allow_anywhere && !is_private_address(host.data())) return Fail(exposed(whole));
   return whole;
 }
 

@@ -1,6 +1,7 @@
 // legerd: reads what it is told, makes the Daemon, runs it until SIGTERM. Exit codes: 0 stopped, 1 cannot start, 2
 // usage.
 
+#include <openssl/crypto.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -27,6 +28,14 @@ void protect_memory() {
 #endif
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
+}
+
+// Where OpenSSL keeps private keys: locked, not dumped, between guard pages. Where memory cannot be locked it serves
+// all the same.
+void make_room_for_keys() {
+  constexpr std::size_t kBytes = 256 * 1024;
+  constexpr std::size_t kLeast = 32;
+  CRYPTO_secure_malloc_init(kBytes, kLeast);
 }
 
 int say(const Error& error) {
@@ -123,5 +132,6 @@ int main(int argc, char** argv) {
     std::printf("%s is right.\n", config->file.c_str());
     return 0;
   }
+  if (config->tls.is_on()) leger::make_room_for_keys();
   return leger::serve(std::move(*config));
 }

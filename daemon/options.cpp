@@ -19,6 +19,8 @@ Options read_options(int argc, char** argv) {
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--quadlet-dir", flags.quadlet_dir, "where apps go (default: ~/.config/containers/systemd)");
+  app.add_option("--tailscaled-socket", flags.tailscaled_socket,
+                 "tailscaled's LocalAPI (default: /var/run/tailscale/tailscaled.sock)");
   app.add_option("--log-level", flags.log_level, "error, warning, info or debug");
   app.add_flag("--check-config", flags.check_config, "say whether the configuration is right, and end");
   try {

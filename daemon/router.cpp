@@ -1,6 +1,7 @@
 #include "daemon/router.h"
 
-#include <optional>
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "backend/base/text.h"
@@ -9,6 +10,7 @@ namespace leger {
 namespace {
 
 constexpr std::size_t kMaxSegments = 16;
+constexpr std::string_view kEveryPath = "*";
 
 std::string_view name_of(Method method) {
   switch (method) {
@@ -45,7 +47,14 @@ Result<std::vector<std::string>> segments_of(std::string_view path) {
   return segments;
 }
 
+// Below these an unknown path is a mistake of a client's, which no page may hide.
+bool is_of_api(const std::vector<std::string>& segments) {
+  constexpr std::array<std::string_view, 4> kFolders{"api", "auth", "secrets", "metrics"};
+  return segments.empty() || std::ranges::contains(kFolders, segments.front());
+}
+
 bool matches(const std::vector<std::string_view>& pattern, const std::vector<std::string>& segments) {
+  if (pattern.front() == kEveryPath) return !is_of_api(segments);
   if (pattern.size() != segments.size()) return false;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const bool parameter = pattern[i].starts_with(':');
@@ -57,7 +66,7 @@ bool matches(const std::vector<std::string_view>& pattern, const std::vector<std
 // How literal a pattern is: of two that match, the one with more literal segments is meant.
 std::size_t literal_segments(const std::vector<std::string_view>& pattern) {
   std::size_t count = 0;
-  for (const std::string_view segment : pattern) count += segment.starts_with(':') ? 0 : 1;
+  for (const std::string_view segment : pattern) count += segment.starts_with(':') || segment == kEveryPath ? 0 : 1;
   return count;
 }
 
@@ -75,55 +84,47 @@ void add_method(std::string& allow, Method method) {
   if (method == Method::get) add_method(allow, Method::head);
 }
 
-std::optional<Caller> caller_of(const Peer& peer, const std::string& owner_uuid) {
-  if (peer.is_unix && peer.is_own_account) return Caller{.user_uuid = owner_uuid, .is_operator = true};
-  return std::nullopt;
-}
-
 }  // namespace
 
-Router::Router(std::span<const Route> table, std::string owner_uuid) : owner_uuid_(std::move(owner_uuid)) {
+Router::Router(std::span<const Route> table) {
   for (const Route& route : table) entries_.push_back({&route, split(route.pattern.substr(1), '/')});
 }
 
-Result<void> Router::find(const Head& head, const Peer& peer, Match& match) const {
-  if (peer.is_unix && !peer.is_own_account) {
-    return Fail({Code::insufficient_permissions,
-                 "This socket serves only the account that runs legerd, outside containers.",
-                 {},
-                 {}});
-  }
+Result<Router::Match> Router::find(const Head& head) const {
   const auto segments = segments_of(head.path);
   if (!segments) return Fail(segments.error());
+  Match match;
   const Entry* found = nullptr;
-  bool is_open = false;
   for (const Entry& entry : entries_) {
     if (!matches(entry.segments, *segments)) continue;
-    add_method(match.allow, entry.route->method);
-    is_open = is_open || entry.route->scope == Scope::open;
     const bool more_literal = found == nullptr || literal_segments(entry.segments) > literal_segments(found->segments);
     if (takes(*entry.route, head.method) && more_literal) found = &entry;
+    add_method(match.allow, entry.route->method);
+    match.is_open = match.is_open || entry.route->scope == Scope::open;
   }
-  const auto caller = caller_of(peer, owner_uuid_);
-  if (!caller && !(found != nullptr ? found->route->scope == Scope::open : is_open)) {
-    return Fail({Code::invalid_token,
-                 "This needs a sign-in.",
-                 "On the host itself use the Unix socket, which needs none: run leger without --server.",
-                 {}});
-  }
-  if (match.allow.empty()) return Fail({Code::not_found, "There is nothing at this path.", {}, {}});
-  add_method(match.allow, Method::options);
-  if (head.method == Method::options) return {};
-  if (found == nullptr) return Fail({Code::method_not_allowed, "This path does not take this method.", {}, {}});
-  if (found->route->scope == Scope::op && !caller->is_operator) {
-    return Fail({Code::insufficient_permissions, "This needs an operator of this host.", {}, {}});
-  }
+  if (!match.allow.empty()) add_method(match.allow, Method::options);
+  if (found == nullptr || head.method == Method::options) return match;
   match.route = found->route;
-  if (caller) match.caller = *caller;
-  for (std::size_t i = 0; i < segments->size(); ++i) {
+  match.is_open = found->route->scope == Scope::open;
+  for (std::size_t i = 0; i < found->segments.size(); ++i) {
     if (found->segments[i].starts_with(':')) match.parameters.push_back((*segments)[i]);
   }
-  return {};
+  return match;
+}
+
+Result<void> Router::admit(const Match& match, const Head& head, const Caller* caller) {
+  if (match.allow.empty()) return Fail({Code::not_found, "There is nothing at this path.", {}, {}});
+  if (head.method == Method::options) return {};
+  if (match.route == nullptr) {
+    return Fail({Code::method_not_allowed, "This path does not take this method.", {}, {}});
+  }
+  if (match.route->scope != Scope::op || (caller != nullptr && caller->is_operator)) return {};
+  return Fail(
+      {Code::insufficient_permissions,
+       "This needs an operator of this host.",
+       "An operator is the host's owner, who is listed in legerd.toml (operators = [USER ID]), or who holds the "
+       "Tailscale app capability leger.run/cap/legerd with the role operator.",
+       {}});
 }
 
 }  // namespace leger

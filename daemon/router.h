@@ -1,7 +1,7 @@
 #pragma once
 
-// Which route a request is for, and whether this caller may take it: the checks of the contract in the contract's
-// order. The table is literal lines, one a route, each with its scope. Made by main; loop thread.
+// Which route a request is for, and whether this caller may take it. The table is literal lines, one a route, each with
+// its scope. Made by main; loop thread.
 
 #include <array>
 #include <span>
@@ -12,7 +12,6 @@
 #include "backend/base/error.h"
 #include "backend/base/task.h"
 #include "daemon/http_types.h"
-#include "daemon/peer.h"
 
 namespace leger {
 
@@ -29,7 +28,7 @@ struct Route {
       : method(route_method), pattern(route_pattern), scope(route_scope), body(route_body), handler(call) {}
 
   Method method;
-  std::string_view pattern;  // `:name` takes one segment
+  std::string_view pattern;  // `:name` takes one segment; `/*` every path that is not of the API
   Scope scope;
   Body body;
   Handler handler;
@@ -40,18 +39,21 @@ std::span<const Route> routes();
 
 class Router {
  public:
-  // `owner_uuid` is the account that runs legerd.
-  Router(std::span<const Route> table, std::string owner_uuid);
+  explicit Router(std::span<const Route> table);
 
   struct Match {
-    const Route* route = nullptr;
+    const Route* route =
+        nullptr;           // null for OPTIONS, for a path without routes, and for a method that it does not take
+    bool is_open = false;  // a stranger may know what is at this path
     std::vector<std::string> parameters;
-    Caller caller;
-    std::string allow;  // set for OPTIONS, and beside method_not_allowed: the methods of this path
+    std::string allow;  // the methods of this path; empty where there is nothing
   };
-  // Finds the route of a request and lets the caller through, or says why not. For OPTIONS `route` is null. On an
-  // error, `match` still holds `allow`.
-  Result<void> find(const Head& head, const Peer& peer, Match& match) const;
+  // Finds the route of a request; bad_request for a path that cannot be read.
+  Result<Match> find(const Head& head) const;
+
+  // What is to be said once it is known who asks: not_found, method_not_allowed, insufficient_permissions. `caller` is
+  // null for a stranger, who is let through to what is open only: ask it of nobody else without a caller.
+  static Result<void> admit(const Match& match, const Head& head, const Caller* caller);
 
  private:
   struct Entry {
@@ -60,7 +62,6 @@ class Router {
   };
 
   std::vector<Entry> entries_;
-  std::string owner_uuid_;
 };
 
 }  // namespace leger

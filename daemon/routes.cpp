@@ -11,6 +11,17 @@ constexpr std::array kRoutes{
     Route{Method::get, "/health", Scope::open, Body::none, get_health},
     Route{Method::get, "/api/health", Scope::open, Body::none, get_health},
 
+    Route{Method::post, "/api/auth/cli", Scope::open, Body::json, sign_in_cli},
+    Route{Method::post, "/auth/cli", Scope::open, Body::json, sign_in_cli},
+    Route{Method::post, "/api/auth/web", Scope::open, Body::json, sign_in_web},
+    Route{Method::get, "/api/auth/peer", Scope::open, Body::none, get_peer},
+    Route{Method::post, "/api/auth/code", Scope::user, Body::json, issue_code},
+    Route{Method::post, "/api/auth/exchange", Scope::open, Body::json, exchange_code},
+    Route{Method::get, "/api/auth/me", Scope::user, Body::none, get_me},
+    Route{Method::post, "/api/auth/logout", Scope::user, Body::none, log_out},
+    Route{Method::get, "/api/auth/sessions", Scope::user, Body::none, list_sessions},
+    Route{Method::del, "/api/auth/sessions/:id", Scope::user, Body::none, revoke_session},
+
     Route{Method::get, "/api/secrets", Scope::user, Body::none, list_secrets},
     Route{Method::get, "/api/secrets/list", Scope::user, Body::none, list_secrets},
     Route{Method::get, "/secrets/list", Scope::user, Body::none, list_secrets},
@@ -35,6 +46,9 @@ constexpr std::array kRoutes{
     Route{Method::del, "/api/deployments/:name", Scope::op, Body::none, remove_deployment},
 
     Route{Method::get, "/api/services", Scope::op, Body::none, list_services},
+
+    Route{Method::get, "/auth/callback", Scope::open, Body::none, get_page},
+    Route{Method::get, "/*", Scope::open, Body::none, get_page},
 };
 
 }  // namespace

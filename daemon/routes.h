@@ -11,6 +11,18 @@ namespace leger {
 
 Task<Result<Response>> get_health(RouteContext& context, Request& request);
 
+Task<Result<Response>> sign_in_cli(RouteContext& context, Request& request);
+Task<Result<Response>> sign_in_web(RouteContext& context, Request& request);
+Task<Result<Response>> get_peer(RouteContext& context, Request& request);
+Task<Result<Response>> issue_code(RouteContext& context, Request& request);
+Task<Result<Response>> exchange_code(RouteContext& context, Request& request);
+Task<Result<Response>> get_me(RouteContext& context, Request& request);
+Task<Result<Response>> log_out(RouteContext& context, Request& request);
+Task<Result<Response>> list_sessions(RouteContext& context, Request& request);
+Task<Result<Response>> revoke_session(RouteContext& context, Request& request);
+
+Task<Result<Response>> get_page(RouteContext& context, Request& request);
+
 Task<Result<Response>> list_secrets(RouteContext& context, Request& request);
 Task<Result<Response>> get_secret(RouteContext& context, Request& request);
 Task<Result<Response>> set_secret(RouteContext& context, Request& request);

@@ -32,25 +32,29 @@ struct Server::Door {
     uv_pipe_t pipe;
   } handle{};
   Server* server = nullptr;
+  const Certificates* tls = nullptr;  // null: plain
   bool is_unix = false;
   bool waiting = false;
 };
 
-Server::Server(Loop& loop, const Log& log, const Router& router, RouteContext& context, std::uint32_t most_connections)
+Server::Server(Loop& loop, const Log& log, const Guard& guard, const Router& router, RouteContext& context,
+               const Limits& limits)
     : loop_(loop),
       log_(log),
-      services_{loop, log, router, context, stopping_},
-      most_tcp_(tcp_limit(most_connections)),
+      services_{loop, log, guard, router, context, stopping_},
+      most_tcp_(tcp_limit(limits.connections)),
+      most_per_peer_(limits.connections_per_peer),
       all_closed_(loop),
       doors_closed_(loop) {}
 
 Server::~Server() = default;
 
-Result<void> Server::open_door(const ListeningSocket& socket) {
+Result<void> Server::open_door(const ListeningSocket& socket, const Certificates* tls) {
   auto& door = *doors_.emplace_back(std::make_unique<Door>());
   ++open_doors_;
   door.server = this;
   door.is_unix = socket.is_unix;
+  door.tls = tls;
   int problem = 0;
   if (socket.is_unix) {
     uv_pipe_init(loop_.uv(), &door.handle.pipe, 0);
@@ -81,11 +85,19 @@ void Server::accept(Door& door) {
   auto& connection = *connections_.emplace_back(
       std::make_unique<ClientConnection>(loop_, read_buffer_, [this](ClientConnection& closed) { forget(closed); }));
   ++(door.is_unix ? unix_count_ : tcp_count_);
-  if (uv_accept(&door.handle.stream, connection.make_stream(door.is_unix)) != 0) {
+  const bool accepted = uv_accept(&door.handle.stream, connection.make_stream(door.is_unix)) == 0;
+  auto certificate = door.tls == nullptr ? nullptr : door.tls->current();
+  if (!accepted || (door.tls != nullptr && !certificate)) {
     connection.close();
     return;
   }
-  connection.open();
+  connection.open(std::move(certificate));
+  // One peer that takes every place would leave none to the others. It learns so by the end of its connection.
+  const bool counted = !door.is_unix && most_per_peer_ != 0;
+  if (counted && ++tcp_by_peer_[connection.peer().ip] > most_per_peer_) {
+    connection.close();
+    return;
+  }
   loop_.spawn(serve(connection), [this](std::exception_ptr) { log_.error("a connection's task failed"); });
 }
 
@@ -101,6 +113,9 @@ Task<void> Server::serve(ClientConnection& connection) {
 
 void Server::forget(const ClientConnection& connection) {
   --(connection.is_unix() ? unix_count_ : tcp_count_);
+  if (const auto peer = tcp_by_peer_.find(connection.peer().ip); peer != tcp_by_peer_.end() && --peer->second == 0) {
+    tcp_by_peer_.erase(peer);
+  }
   std::erase_if(connections_, [&connection](const auto& held) { return held.get() == &connection; });
   if (stopping_ && connections_.empty()) all_closed_.set(true);
   resume_accepting();

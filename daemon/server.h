@@ -6,7 +6,9 @@
 #include <uv.h>
 
 #include <cstdint>
+#include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -14,7 +16,10 @@
 #include "backend/base/log.h"
 #include "backend/base/loop.h"
 #include "backend/base/task.h"
+#include "daemon/certificates.h"
 #include "daemon/client_connection.h"
+#include "daemon/config.h"
+#include "daemon/guard.h"
 #include "daemon/http_session.h"
 #include "daemon/listeners.h"
 #include "daemon/router.h"
@@ -23,15 +28,17 @@ namespace leger {
 
 class Server {
  public:
-  // `most_connections` holds for TCP (0: none but what descriptors allow); the Unix socket has a share of its own that
-  // TCP cannot take. All references outlive the server.
-  Server(Loop& loop, const Log& log, const Router& router, RouteContext& context, std::uint32_t most_connections);
+  // The limits of connections hold for TCP (0: none but what descriptors allow); the Unix socket has a share of its own
+  // that TCP cannot take. All references outlive the server.
+  Server(Loop& loop, const Log& log, const Guard& guard, const Router& router, RouteContext& context,
+         const Limits& limits);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Accepts on a socket that is bound, or listens already. Takes the descriptor.
-  Result<void> open_door(const ListeningSocket& socket);
+  // Accepts on a socket that is bound, or listens already. Takes the descriptor. With `tls` every connection is
+  // encrypted, and closed at once while there is no certificate; null: a plain door.
+  Result<void> open_door(const ListeningSocket& socket, const Certificates* tls);
 
   std::size_t connections() const { return connections_.size(); }
 
@@ -54,7 +61,9 @@ class Server {
   const Log& log_;
   bool stopping_ = false;
   HttpServices services_;
-  std::uint32_t most_tcp_;
+  const std::uint32_t most_tcp_;
+  const std::uint32_t most_per_peer_;  // 0: no limit
+  std::map<std::string, std::uint32_t, std::less<>> tcp_by_peer_;
   std::uint32_t tcp_count_ = 0;
   std::uint32_t unix_count_ = 0;
   std::size_t open_doors_ = 0;

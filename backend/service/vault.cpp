@@ -1,5 +1,6 @@
 #include "backend/service/vault.h"
 
+#include <array>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -9,6 +10,9 @@
 namespace leger {
 namespace {
 
+constexpr const char* kForSecrets = "secrets";
+constexpr const char* kForTokens = "tokens";
+constexpr std::array kPurposes{kForSecrets, kForTokens};
 constexpr std::uint32_t kEncryptionVersion = 2;  // version 1 is the seed's, without associated data
 
 Error no_key(const KeyPlaces& places) {
@@ -31,10 +35,17 @@ Result<Key> key_encryption_key(const KeyPlaces& places, bool store_is_new) {
   return make_key_file(places.key_file);
 }
 
-Result<WrappedKey> wrap(const Key& kek, const Key& data_key, std::uint32_t key_id, const Clock& clock) {
-  auto sealed = leger::seal(kek, data_key.reveal(), data_key_associated_data(key_id));
+// Binds a wrapped key to its purpose too: a row whose purpose was changed does not open.
+std::string associated_data(const std::string& purpose, std::uint32_t key_id) {
+  return purpose == kForTokens ? token_key_associated_data(key_id) : data_key_associated_data(key_id);
+}
+
+Result<WrappedKey> wrap(const Key& kek, const Key& key, std::uint32_t key_id, const std::string& purpose,
+                        const Clock& clock) {
+  auto sealed = leger::seal(kek, key.reveal(), associated_data(purpose, key_id));
   if (!sealed) return Fail(sealed.error());
   return WrappedKey{.key_id = key_id,
+                    .purpose = purpose,
                     .nonce = std::move(sealed->nonce),
                     .ciphertext = std::move(sealed->ciphertext),
                     .tag = std::move(sealed->tag),
@@ -43,7 +54,7 @@ Result<WrappedKey> wrap(const Key& kek, const Key& data_key, std::uint32_t key_i
 
 Result<Key> unwrap(const Key& kek, const WrappedKey& wrapped) {
   const Sealed sealed{wrapped.nonce, wrapped.ciphertext, wrapped.tag};
-  const auto bytes = open_sealed(kek, sealed, data_key_associated_data(wrapped.key_id));
+  const auto bytes = open_sealed(kek, sealed, associated_data(wrapped.purpose, wrapped.key_id));
   if (bytes) return Key::from_bytes(bytes->reveal());
   return Fail({Code::unavailable,
                "The key does not open this state folder: it is another installation's.",
@@ -58,20 +69,32 @@ Task<Result<std::unique_ptr<Vault>>> Vault::open(Secrets& store, KeyPlaces place
   if (!wrapped) co_return Fail(wrapped.error());
   const auto kek = key_encryption_key(places, wrapped->empty());
   if (!kek) co_return Fail(kek.error());
-  std::map<std::uint32_t, Key> data_keys;
-  if (wrapped->empty()) {
-    const auto first = wrap(*kek, Key::random(), 1, clock);
-    if (!first) co_return Fail(first.error());
-    auto added = co_await store.add_wrapped_key(*first);
-    if (!added) co_return Fail(added.error());
-    wrapped->push_back(*first);
-  }
+  std::map<std::string, Keys> keys;  // by purpose
+  std::uint32_t last_id = 0;
   for (const WrappedKey& row : *wrapped) {
     auto key = unwrap(*kek, row);
     if (!key) co_return Fail(key.error());
-    data_keys.emplace(row.key_id, std::move(*key));
+    keys[row.purpose].emplace(row.key_id, std::move(*key));
+    last_id = row.key_id;  // they come by id
   }
-  co_return std::unique_ptr<Vault>(new Vault(std::move(data_keys)));
+  // Only now, when the key-encryption key has opened what there is.
+  for (const char* purpose : kPurposes) {
+    if (!keys[purpose].empty()) continue;
+    Key key = Key::random();
+    const auto first = wrap(*kek, key, ++last_id, purpose, clock);
+    if (!first) co_return Fail(first.error());
+    const auto added = co_await store.add_wrapped_key(*first);
+    if (!added) co_return Fail(added.error());
+    keys[purpose].emplace(first->key_id, std::move(key));
+  }
+  co_return std::unique_ptr<Vault>(new Vault(std::move(keys[kForSecrets]), std::move(keys[kForTokens])));
+}
+
+std::uint32_t Vault::token_key_id() const { return token_keys_.rbegin()->first; }
+
+const Key* Vault::token_key(std::uint32_t key_id) const {
+  const auto found = token_keys_.find(key_id);
+  return found == token_keys_.end() ? nullptr : &found->second;
 }
 
 Result<SealedValue> Vault::seal(const std::string& user_uuid, const std::string& name, std::uint64_t version,

@@ -171,8 +171,33 @@ CREATE TABLE rendered_quadlets (
 ) STRICT;
 )sql";
 
+// A session that is not here has ended. The time mark is one row from the start.
+constexpr const char* kSessions = R"sql(
+CREATE TABLE sessions (
+  session_id TEXT PRIMARY KEY NOT NULL,
+  user_uuid TEXT NOT NULL REFERENCES users(user_uuid) ON DELETE CASCADE,
+  binding TEXT NOT NULL,
+  hostname TEXT NOT NULL,
+  client TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  expires_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX idx_session_user ON sessions(user_uuid, created_at);
+CREATE INDEX idx_session_expiry ON sessions(expires_at);
+
+-- The latest time, in seconds since 1970, that is known to have passed.
+CREATE TABLE time_mark (
+  id INTEGER PRIMARY KEY NOT NULL CHECK (id = 1),
+  seconds INTEGER NOT NULL CHECK (seconds >= 0)
+) STRICT;
+INSERT INTO time_mark (id, seconds) VALUES (1, 0);
+
+-- What a key is for: to encrypt secrets, or to sign tokens.
+ALTER TABLE data_keys ADD COLUMN purpose TEXT NOT NULL DEFAULT 'secrets' CHECK (purpose IN ('secrets', 'tokens'));
+)sql";
+
 // Step N is the (N-1)th: append only.
-constexpr std::array kMigrations{kInitialSchema};
+constexpr std::array kMigrations{kInitialSchema, kSessions};
 
 struct Header {
   std::int64_t application_id = 0;

@@ -50,10 +50,11 @@ constexpr const char* kDelete =
 
 constexpr const char* kDropAll = "DELETE FROM secret_versions WHERE secret_id = ?1";
 
-constexpr const char* kKeys = "SELECT key_id, nonce, ciphertext, tag, created_at FROM data_keys ORDER BY key_id";
+constexpr const char* kKeys =
+    "SELECT key_id, purpose, nonce, ciphertext, tag, created_at FROM data_keys ORDER BY key_id";
 
 constexpr const char* kAddKey =
-    "INSERT INTO data_keys (key_id, nonce, ciphertext, tag, created_at) VALUES (?1, ?2, ?3, ?4, ?5)"
+    "INSERT INTO data_keys (key_id, purpose, nonce, ciphertext, tag, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
     " ON CONFLICT (key_id) DO NOTHING";
 
 Error no_such_secret() {
@@ -224,10 +225,11 @@ Result<std::vector<WrappedKey>> SqliteSecrets::wrapped_keys() {
     if (!row) return Fail(row.error());
     if (!*row) return keys;
     keys.push_back({.key_id = static_cast<std::uint32_t>(statement.integer(0)),
-                    .nonce = statement.blob(1),
-                    .ciphertext = statement.blob(2),
-                    .tag = statement.blob(3),
-                    .created_at = statement.text(4)});
+                    .purpose = statement.text(1),
+                    .nonce = statement.blob(2),
+                    .ciphertext = statement.blob(3),
+                    .tag = statement.blob(4),
+                    .created_at = statement.text(5)});
   }
 }
 
@@ -235,14 +237,15 @@ Task<Result<void>> SqliteSecrets::add_wrapped_key(WrappedKey key) {
   return database_.write([key = std::move(key)](Connection& connection) -> Result<void> {
     auto added = connection.prepare(kAddKey)
                      .bind(1, key.key_id)
-                     .bind_blob(2, key.nonce)
-                     .bind_blob(3, key.ciphertext)
-                     .bind_blob(4, key.tag)
-                     .bind(5, key.created_at)
+                     .bind(2, key.purpose)
+                     .bind_blob(3, key.nonce)
+                     .bind_blob(4, key.ciphertext)
+                     .bind_blob(5, key.tag)
+                     .bind(6, key.created_at)
                      .run();
     if (!added) return added;
     if (connection.changes() == 1) return {};
-    return Fail({Code::conflict, "there is a data key " + std::to_string(key.key_id) + " already", {}, {}});
+    return Fail({Code::conflict, "there is a key " + std::to_string(key.key_id) + " already", {}, {}});
   });
 }
 

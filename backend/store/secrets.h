@@ -1,6 +1,6 @@
 #pragma once
 
-// Secrets as they rest: ciphertext rows with their versions, and the wrapped data keys. A seam (see users.h). Knows no
+// Secrets as they rest: ciphertext rows with their versions, and the wrapped keys. A seam (see users.h). Knows no
 // key and no plaintext. Loop thread.
 
 #include <cstdint>
@@ -36,7 +36,8 @@ struct StoredSecret {
 };
 
 struct WrappedKey {
-  std::uint32_t key_id = 0;
+  std::uint32_t key_id = 0;  // one number for all purposes
+  std::string purpose;       // `secrets` or `tokens`
   std::string nonce;
   std::string ciphertext;
   std::string tag;

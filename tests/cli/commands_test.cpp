@@ -46,6 +46,12 @@ TEST_CASE("every command has help with examples, and help asks no server") {
       {"status"},
       {"config"},
       {"config", "check"},
+      {"auth"},
+      {"auth", "login"},
+      {"auth", "status"},
+      {"auth", "logout"},
+      {"login"},
+      {"open"},
   };
   for (Arguments command : commands) {
     std::string name = "leger";

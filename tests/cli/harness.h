@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -62,7 +63,9 @@ class Harness {
   Harness() {
     io.environment["XDG_RUNTIME_DIR"] = folder.path();
     io.environment["HOME"] = folder.path();
-    io.patience = {.answer_ms = 5000, .poll_ms = 1, .outage_ms = 30, .follow_ms = 60'000};
+    io.environment["LEGER_TAILSCALED_SOCKET"] = folder / "tailscaled.sock";  // never the real one
+    io.patience = {
+        .answer_ms = 5000, .poll_ms = 1, .outage_ms = 30, .follow_ms = 60'000, .sign_in_ms = 10'000, .lock_ms = 30};
     std::filesystem::create_directory(folder / "leger");
     api.emplace(folder / "leger/legerd.sock");
   }

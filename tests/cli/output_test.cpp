@@ -16,6 +16,8 @@ namespace leger {
 namespace {
 
 using test::Descriptor;
+using test::failure;
+using test::FakeApi;
 using test::Harness;
 using test::MemoryFile;
 using test::success;
@@ -54,6 +56,21 @@ class Terminal {
   int slave_ = -1;
   std::string shown_;
 };
+
+TEST_CASE("the code of a sign-in is asked for on the terminal") {
+  Harness harness;
+  FakeApi server;
+  server.reply("POST /api/auth/exchange", 401, failure(R"({"code":"invalid_token","message":"Unknown code."})"));
+  Terminal terminal("ABCD-EFGH-JKLM\n");
+  const MemoryFile out;
+  Io io = harness.io;
+  io.in = terminal.get();
+  io.out = out.get();
+  io.err = terminal.get();
+  CHECK(leger::run({"--server", server.url(), "login", "--no-browser"}, io) == 1);
+  CHECK(terminal.screen("Unknown code.").contains("\r\nCode: "));
+  CHECK(server.seen().at(0).body.contains("ABCD-EFGH-JKLM"));
+}
 
 TEST_CASE("a confirmation is asked on the terminal, and only a yes goes ahead") {
   struct Line {

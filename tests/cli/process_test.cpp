@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/cli/harness.h"
+#include "tests/cli/browser_harness.h"
 
 namespace leger {
 namespace {
@@ -26,8 +26,8 @@ std::string leger_binary() {
   return (folder / "../../cli/leger").lexically_normal().string();
 }
 
-// Runs a line of shell in which $LEGER is the binary, against the harness's server.
-Ran shell(const Harness& harness, const std::string& line) {
+// Starts a line of shell in which $LEGER is the binary, against the harness's server.
+pid_t start_shell(const Harness& harness, const std::string& line, int out, int err) {
   std::vector<std::string> environment{"LEGER=" + leger_binary(), "XDG_RUNTIME_DIR=" + harness.folder.path(),
                                        "PATH=/usr/bin:/bin"};
   std::vector<std::string> command{"/bin/sh", "-c", line};
@@ -38,16 +38,22 @@ Ran shell(const Harness& harness, const std::string& line) {
     result.push_back(nullptr);
     return result;
   };
-  const MemoryFile out;
-  const MemoryFile err;
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, out.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, err.get(), STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
   pid_t child = 0;
   REQUIRE(posix_spawn(&child, "/bin/sh", &actions, nullptr, pointers(command).data(), pointers(environment).data()) ==
           0);
   posix_spawn_file_actions_destroy(&actions);
+  return child;
+}
+
+// The same to its end.
+Ran shell(const Harness& harness, const std::string& line) {
+  const MemoryFile out;
+  const MemoryFile err;
+  const pid_t child = start_shell(harness, line, out.get(), err.get());
   int status = 0;
   REQUIRE(waitpid(child, &status, 0) == child);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, out.content(), err.content()};
@@ -90,6 +96,24 @@ TEST_CASE("a closed standard input is no value") {
   CHECK(ran.exit == 1);
   CHECK(ran.err.starts_with("Standard input cannot be read: Bad file descriptor."));
   CHECK(harness.api->seen().empty());
+}
+
+TEST_CASE("Ctrl-C ends a sign-in that waits for the browser at once, and keeps nothing") {
+  const test::BrowserHarness harness;
+  const MemoryFile out;
+  const pid_t child =
+      start_shell(harness,
+                  "export HOME='" + harness.folder.path() + "' BROWSER='" + (harness.folder / "browser") +
+                      "' LEGER_TAILSCALED_SOCKET=/absent; exec \"$LEGER\" --server " + harness.server.url() + " login",
+                  out.get(), out.get());
+  const test::OpenedPage page(harness.opened());
+  CHECK(page.come_back("state=wrong").contains("result=wrong_state"));  // it waits
+  REQUIRE(kill(child, SIGINT) == 0);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGINT);
+  CHECK_FALSE(std::filesystem::exists(harness.auth_path));
 }
 
 TEST_CASE("the child of config check dies of a broken pipe as it would without leger") {

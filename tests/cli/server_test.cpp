@@ -176,7 +176,6 @@ TEST_CASE("requests go to the server with its prefix and say what is accepted") 
   CHECK(seen.at(0).headers.at("accept") == "application/json");
   CHECK(seen.at(0).headers.at("host") == "localhost");
   CHECK(seen.at(0).headers.count("content-type") == 0);
-  CHECK(percent_encode("aZ09-_./ %\xc3\xa9") == "aZ09-_%2E%2F%20%25%C3%A9");
 }
 
 }  // namespace

@@ -12,8 +12,10 @@ namespace leger {
 namespace {
 
 std::string chosen(const ServerFlags& flags, const Io& io) {
-  const auto target = choose_target(flags, io);
-  return target ? target->shown() : "error " + std::string(name_of(target.error().code));
+  const auto target = find_target(flags, io);
+  if (!target) return "error " + std::string(name_of(target.error().code));
+  const auto fine = check_target(*target);
+  return fine ? target->shown() : "error " + std::string(name_of(fine.error().code));
 }
 
 TEST_CASE("the server is --server or --socket, else LEGER_API_URL, else the default socket") {
@@ -36,7 +38,7 @@ TEST_CASE("the server is --server or --socket, else LEGER_API_URL, else the defa
 TEST_CASE("an absent default socket, a file in its place and no XDG_RUNTIME_DIR say how to start legerd") {
   const test::TemporaryFolder folder;
   Io io;
-  const auto unset = choose_target({}, io);
+  const auto unset = find_target({}, io);
   REQUIRE(!unset);
   CHECK(unset.error().message == "No legerd was found: XDG_RUNTIME_DIR is not set.");
   CHECK(unset.error().action.contains("systemctl --user start legerd.socket"));
@@ -44,7 +46,7 @@ TEST_CASE("an absent default socket, a file in its place and no XDG_RUNTIME_DIR 
   io.environment["XDG_RUNTIME_DIR"] = folder.path();
   CHECK(chosen({}, io) == "error unavailable");
   std::filesystem::create_directories(folder / "leger/legerd.sock");
-  const auto folder_there = choose_target({}, io);
+  const auto folder_there = find_target({}, io);
   REQUIRE(!folder_there);
   CHECK(folder_there.error().message ==
         "No legerd was found: there is no socket \"" + folder.path() + "/leger/legerd.sock\".");
@@ -61,6 +63,11 @@ TEST_CASE("addresses of servers are read as people write them") {
       {"https://host:8443/api/", "https://host:8443"},
       {"https://host/leger/api", "https://host/leger"},
       {"HTTPS://host", "https://host"},
+      {"https://Host.Example", "https://host.example"},
+      {"https://host:443/", "https://host"},
+      {"https://host:80", "https://host:80"},
+      {"http://host:80/api", "http://host"},
+      {"http://host:443", "http://host:443"},
       {"http://[::1]:8787/api", "http://[::1]:8787"},
       {"unix:/run/x", "/run/x"},
       {"unix:", "error"},

@@ -76,6 +76,22 @@ Client Client::unix_socket(const std::string& path) {
   return Client(connected(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address));
 }
 
+std::pair<int, int> Client::pair() {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int first = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool made = bind(listener, generic, size) == 0 && listen(listener, 1) == 0 &&
+                    getsockname(listener, generic, &size) == 0 && connect(first, generic, size) == 0;
+  const int second = made ? accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK) : -1;
+  close(listener);
+  if (second < 0) throw std::runtime_error("no connection to itself");
+  return {first, second};
+}
+
 Client::Client(Client&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       received_(std::move(other.received_)),
@@ -132,30 +148,46 @@ std::string Client::read_to_end() {
   return std::exchange(received_, {});
 }
 
+std::string Client::read_some() {
+  if (received_.empty()) receive();
+  return std::exchange(received_, {});
+}
+
 Answer Client::read_answer(Body body) {
+  return take_answer(received_, [this] { return receive(); }, body);
+}
+
+Answer take_answer(std::string& received, const std::function<bool()>& receive, Client::Body body) {
+  const auto take = [&](std::size_t count) {
+    while (received.size() < count && receive()) {
+    }
+    std::string taken = received.substr(0, count);
+    received.erase(0, taken.size());
+    return taken;
+  };
   std::size_t end = 0;
-  while ((end = received_.find("\r\n\r\n")) == std::string::npos) {
-    if (!receive()) throw std::runtime_error("closed before an answer: \"" + received_ + "\"");
+  while ((end = received.find("\r\n\r\n")) == std::string::npos) {
+    if (!receive()) throw std::runtime_error("closed before an answer: \"" + received + "\"");
   }
-  Answer answer{.head = read(end + 4)};
+  Answer answer{.head = take(end + 4)};
   const std::string_view status = std::string_view(answer.head).substr(9, 3);
   std::from_chars(status.data(), status.data() + status.size(), answer.status);
-  if (body == Body::none || answer.status == 204 || answer.status < 200) return answer;
+  if (body == Client::Body::none || answer.status == 204 || answer.status < 200) return answer;
   if (equal_ignoring_case(header_of(answer.head, "transfer-encoding"), "chunked")) {
     std::size_t size = 1;
     while (size != 0) {
       std::size_t line = 0;
-      while ((line = received_.find("\r\n")) == std::string::npos) {
+      while ((line = received.find("\r\n")) == std::string::npos) {
         if (!receive()) throw std::runtime_error("closed within a chunked answer");
       }
-      const std::string digits = read(line + 2);
+      const std::string digits = take(line + 2);
       std::from_chars(digits.data(), digits.data() + digits.size(), size, 16);
-      answer.body += digits + read(size + 2);
+      answer.body += digits + take(size + 2);
     }
     return answer;
   }
   const auto length = parse_number(header_of(answer.head, "content-length"));
-  answer.body = length ? read(*length) : read_to_end();
+  answer.body = take(length.value_or(std::string::npos));
   if (length && answer.body.size() != *length) throw std::runtime_error("the answer's body is cut off");
   return answer;
 }

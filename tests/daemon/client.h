@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace leger::test {
@@ -25,6 +26,9 @@ class Client {
  public:
   static Client tcp(std::uint16_t port);
   static Client unix_socket(const std::string& path);
+  // Both ends of a TCP connection of this process; the first is for a Client.
+  static std::pair<int, int> pair();
+  explicit Client(int fd) : fd_(fd) {}
   Client(Client&& other) noexcept;
   Client& operator=(Client&&) = delete;
   ~Client();
@@ -40,6 +44,8 @@ class Client {
   Answer read_answer(Body body = Body::expected);
   // Exactly `count` bytes, or fewer where the other side closes before.
   std::string read(std::size_t count);
+  // What is there, waiting for something to be there; empty where the other side has closed.
+  std::string read_some();
   // All until the other side closes; `reset_seen()` tells whether it closed by a reset.
   std::string read_to_end();
   bool reset_seen() const { return reset_; }
@@ -53,7 +59,6 @@ class Client {
   int fd() const { return fd_; }
 
  private:
-  explicit Client(int fd) : fd_(fd) {}
   bool receive();  // false at the end
 
   int fd_ = -1;
@@ -61,6 +66,9 @@ class Client {
   bool ended_ = false;
   bool reset_ = false;
 };
+
+// The next answer in `received`, which `receive` adds to until it says false; it is taken out.
+Answer take_answer(std::string& received, const std::function<bool()>& receive, Client::Body body);
 
 // One request on a connection of its own, over the Unix socket or TCP, that ends with it.
 Answer ask(Client client, std::string_view request);

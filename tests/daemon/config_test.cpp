@@ -61,7 +61,7 @@ TEST_CASE("without a file everything has its default, below the home") {
   CHECK(config->settle_s == 10);
   CHECK(config->health_timeout_s == 120);
   CHECK(config->secret_versions == 10);
-  CHECK(config->connections == 1024);
+  CHECK(config->limits.connections == 1024);
   CHECK(config->default_socket.empty());
   CHECK(config->podman_socket.empty());
   CHECK(config->credentials_directory.empty());
@@ -112,12 +112,27 @@ log_level = "debug"
 environment = "staging"
 key_file = "/k"
 insecure = true
+tls = "tailscale"
+owner = "9007199254740993"
+operators = [7, "8"]
+hosts = ["Leger.example.com", "front.example.com:443"]
+[tailscale]
+socket = "/ts.sock"
+userspace = true
+api_key_file = "/api"
+api_url = "https://control.example.com"
+tailnet = "example.com"
 [deploy]
 settle_s = 0
 health_timeout_s = 1
 [retention]
 secret_versions = 1000
 [limits]
+requests_per_second = 1
+request_burst = 2
+sign_ins_per_minute = 3
+uploads_per_minute = 4
+connections_per_peer = 5
 connections = 0
 )");
   CHECK(config.state_dir == "/s");
@@ -131,7 +146,41 @@ connections = 0
   CHECK(config.settle_s == 0);
   CHECK(config.health_timeout_s == 1);
   CHECK(config.secret_versions == 1000);
-  CHECK(config.connections == 0);
+  CHECK(config.tls.from_tailscale);
+  CHECK(config.tls.is_on());
+  CHECK(config.owner == 9'007'199'254'740'993);
+  CHECK(config.operators == std::vector<std::int64_t>{7, 8});
+  CHECK(config.hosts == std::vector<std::string>{"leger.example.com", "front.example.com:443"});
+  CHECK(config.tailscale.socket == "/ts.sock");
+  CHECK(config.tailscale.userspace);
+  CHECK(config.tailscale.api_key_file == "/api");
+  CHECK(config.tailscale.api_url == "https://control.example.com");
+  CHECK(config.tailscale.tailnet == "example.com");
+  CHECK(config.limits.requests_per_second == 1);
+  CHECK(config.limits.request_burst == 2);
+  CHECK(config.limits.sign_ins_per_minute == 3);
+  CHECK(config.limits.uploads_per_minute == 4);
+  CHECK(config.limits.connections_per_peer == 5);
+  CHECK(config.limits.connections == 0);
+}
+
+TEST_CASE("TLS is off by itself, and files of a certificate come in pairs") {
+  const Home home;
+  CHECK_FALSE(home.good("").tls.is_on());
+  const Config config = home.good("[tls]\ncert = \"/c\"\nkey = \"/k\"\n");
+  CHECK(config.tls.is_on());
+  CHECK_FALSE(config.tls.from_tailscale);
+  CHECK(config.tls.cert_file == "/c");
+  CHECK(config.tls.key_file == "/k");
+  CHECK(home.refusal("[tls]\ncert = \"/c\"\n").contains("[tls] needs both cert and key"));
+  CHECK(home.refusal("[tls]\nkey = \"/k\"\n").contains("[tls] needs both cert and key"));
+}
+
+TEST_CASE("an empty owner is none, and a flag names tailscaled's socket") {
+  const Home home;
+  CHECK_FALSE(home.good("owner = \"\"").owner.has_value());
+  CHECK(home.good("owner = 7").owner == 7);
+  CHECK(home.good("[tailscale]\nsocket = \"/a\"", {.tailscaled_socket = "/b"}).tailscale.socket == "/b");
 }
 
 TEST_CASE("doors are switched off by empty values") {
@@ -170,6 +219,23 @@ TEST_CASE("a value of the wrong kind is refused with its line and its key") {
                                       "deploy.health_timeout_s = 3601",
                                       "retention.secret_versions = 0",
                                       "retention.secret_versions = 1001",
+                                      "tls = \"on\"",
+                                      "tls = true",
+                                      "owner = \"alice\"",
+                                      "owner = -1",
+                                      "owner = \"18446744073709551616\"",
+                                      "operators = 7",
+                                      "operators = [\"alice\"]",
+                                      "operators = [0]",
+                                      "hosts = \"name\"",
+                                      "hosts = [\"https://name\"]",
+                                      "hosts = [\"\"]",
+                                      "tailscale.socket = \"relative\"",
+                                      "tailscale.userspace = \"yes\"",
+                                      "tailscale.api_url = \"http://example.com\"",
+                                      "tailscale.api_url = \"http://127.0.0.1.evil.com\"",
+                                      "tailscale.api_url = \"http://127.0.0.1:8@evil.com\"",
+                                      "limits.request_burst = -1",
                                       "limits.connections = -1",
                                       "limits.connections = 1000001",
                                       "limits.connections = true"}) {
@@ -184,7 +250,7 @@ TEST_CASE("numbers are taken up to their bounds") {
   CHECK(home.good("deploy.settle_s = 3600").settle_s == 3600);
   CHECK(home.good("deploy.health_timeout_s = 3600").health_timeout_s == 3600);
   CHECK(home.good("retention.secret_versions = 1").secret_versions == 1);
-  CHECK(home.good("limits.connections = 1000000").connections == 1'000'000);
+  CHECK(home.good("limits.connections = 1000000").limits.connections == 1'000'000);
 }
 
 TEST_CASE("an unknown key is refused with its line") {

@@ -40,7 +40,7 @@ TEST_CASE("ten requests in one packet get ten answers in their order") {
   std::string packet;
   std::string wanted;
   for (int i = 0; i < 10; ++i) {
-    const std::string path = i % 3 == 1 ? "/absent" : "/secrets/get/absent" + std::to_string(i);
+    const std::string path = i % 3 == 1 ? "/api/absent" : "/secrets/get/absent" + std::to_string(i);
     packet += request(i % 3 == 2 ? "HEAD" : "GET", path);
     const std::string answer = daemon.answer("404 Not Found", not_found(path));
     wanted += i % 3 == 2 ? answer.substr(0, answer.find("\r\n\r\n") + 4) : answer;
@@ -79,17 +79,18 @@ TEST_CASE("a connection ends when its client wants it") {
 TEST_CASE("requests behind one that closes are not answered") {
   RunningDaemon daemon;
   Client client = daemon.unix_socket();
-  client.send(request("GET", "/absent", {}, "Connection: close\r\n") + request("PUT", "/api/secrets/a", put_body("1")));
-  CHECK(client.read_to_end() == daemon.answer("404 Not Found", not_found("/absent"), "Connection: close\r\n"));
+  client.send(request("GET", "/api/absent", {}, "Connection: close\r\n") +
+              request("PUT", "/api/secrets/a", put_body("1")));
+  CHECK(client.read_to_end() == daemon.answer("404 Not Found", not_found("/api/absent"), "Connection: close\r\n"));
   CHECK(ask(daemon.unix_socket(), request("GET", "/api/secrets")).body == kEmptyList);
 }
 
 TEST_CASE("a client that ends its side after a request still gets the answer") {
   RunningDaemon daemon;
   Client client = daemon.unix_socket();
-  client.send(request("GET", "/absent"));
+  client.send(request("GET", "/api/absent"));
   client.end_sending();
-  CHECK(client.read_to_end() == daemon.answer("404 Not Found", not_found("/absent")));
+  CHECK(client.read_to_end() == daemon.answer("404 Not Found", not_found("/api/absent")));
 }
 
 TEST_CASE("a client that leaves in the middle of anything does no harm") {
@@ -101,12 +102,12 @@ TEST_CASE("a client that leaves in the middle of anything does no harm") {
     if (length % 2 == 0) client.end_sending();
   }
   daemon.settle();
-  CHECK(ask(daemon.unix_socket(), request("GET", "/absent")).status == 404);
+  CHECK(ask(daemon.unix_socket(), request("GET", "/api/absent")).status == 404);
 }
 
 TEST_CASE("HEAD has the head of GET and nothing else") {
   RunningDaemon daemon;
-  for (const std::string_view path : {"/health", "/api/secrets", "/absent", "/api/releases"}) {
+  for (const std::string_view path : {"/health", "/api/secrets", "/api/absent", "/api/releases"}) {
     CAPTURE(path);
     const Answer get = ask(daemon.unix_socket(), request("GET", path));
     Client client = daemon.unix_socket();
@@ -121,8 +122,8 @@ TEST_CASE("OPTIONS names the methods of a path") {
   Client client = daemon.unix_socket();
   client.send(request("OPTIONS", "/api/secrets/x"));
   const Answer answer = client.read_answer();
-  CHECK(answer.whole() == "HTTP/1.1 204 No Content\r\nDate: " + http_date(FakeClock().wall_seconds()) +
-                              "\r\nAllow: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n\r\n");
+  CHECK(answer.whole() == "HTTP/1.1 204 No Content\r\nDate: " + http_date(FakeClock().wall_seconds()) + "\r\n" +
+                              std::string(kDataHeaders) + "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n\r\n");
   client.send(request("OPTIONS", "*"));
   CHECK(client.read_answer().status == 404);
 }
@@ -155,7 +156,7 @@ TEST_CASE("100-continue is sent once the request is authenticated, and only to w
   }
   SUBCASE("a request without a body gets none") {
     Client client = daemon.unix_socket();
-    client.send(request("GET", "/absent", {}, "Expect: 100-continue\r\n"));
+    client.send(request("GET", "/api/absent", {}, "Expect: 100-continue\r\n"));
     CHECK(client.read_answer().status == 404);
     CHECK(client.is_quiet());
   }
@@ -174,7 +175,7 @@ TEST_CASE("a chunked body arrives whole, however it is cut") {
   const std::string body =
       chunk(R"({"val)", ";x=y") + chunk(R"(ue":"chunked")") + chunk("}") + "0\r\nTrailer: dropped\r\n\r\n";
   Client client = daemon.unix_socket();
-  client.send(head + body + request("GET", "/absent"));
+  client.send(head + body + request("GET", "/api/absent"));
   CHECK(client.read_answer().status == 201);
   CHECK(client.read_answer().status == 404);
   for (const char byte : head + body) {
@@ -262,8 +263,8 @@ TEST_CASE("a client with a thousand requests leaves turns to others") {
 TEST_CASE("a client that always leaves half a request behind costs no memory") {
   RunningDaemon daemon;
   Client client = daemon.unix_socket();
-  const std::string one = request("GET", "/absent");
-  const std::string answer = daemon.answer("404 Not Found", not_found("/absent"));
+  const std::string one = request("GET", "/api/absent");
+  const std::string answer = daemon.answer("404 Not Found", not_found("/api/absent"));
   std::string many;
   for (int i = 0; i < 100; ++i) many += one;
   const std::string shifted = many.substr(one.size() / 2) + many.substr(0, one.size() / 2);

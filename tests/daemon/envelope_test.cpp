@@ -60,9 +60,12 @@ TEST_CASE("the dialect is chosen by the path") {
   }
 }
 
-TEST_CASE("two codes carry the header that HTTP wants beside them") {
+TEST_CASE("some codes carry the header that HTTP wants beside them") {
   CHECK(failure({Code::invalid_token, "m", {}, {}}, "/", {}).headers == Headers{{"WWW-Authenticate", "Bearer"}});
   CHECK(failure({Code::method_not_allowed, "m", {}, {}}, "/", "GET, HEAD").headers == Headers{{"Allow", "GET, HEAD"}});
+  CHECK(failure({Code::rate_limit_exceeded, "m", {}, R"({"retry_after":7})"}, "/", {}).headers ==
+        Headers{{"Retry-After", "7"}});
+  CHECK(failure({Code::rate_limit_exceeded, "m", {}, {}}, "/", {}).headers == Headers{{"Retry-After", "1"}});
   CHECK(failure({Code::not_found, "m", {}, {}}, "/", "GET").headers.empty());
 }
 

@@ -24,18 +24,18 @@ std::string code_of(const Answer& answer) {
 
 // A head whose request line has `size` bytes.
 std::string with_request_line(std::size_t size) {
-  const std::string_view around = "GET / HTTP/1.1";
-  return "GET /" + std::string(size - around.size(), 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n";
+  const std::string_view around = "GET /api/ HTTP/1.1";
+  return "GET /api/" + std::string(size - around.size(), 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n";
 }
 
 // A head whose header lines have `size` bytes with their line ends.
 std::string with_header_bytes(std::size_t size) {
   const std::string host = "Host: h\r\n";
-  return "GET / HTTP/1.1\r\n" + host + "X: " + std::string(size - host.size() - 5, 'x') + "\r\n\r\n";
+  return "GET /api HTTP/1.1\r\n" + host + "X: " + std::string(size - host.size() - 5, 'x') + "\r\n\r\n";
 }
 
 std::string with_fields(std::size_t count) {
-  std::string head = "GET / HTTP/1.1\r\nHost: h\r\n";
+  std::string head = "GET /api HTTP/1.1\r\nHost: h\r\n";
   for (std::size_t i = 1; i < count; ++i) head += "A: b\r\n";
   return head + "\r\n";
 }
@@ -96,7 +96,7 @@ TEST_CASE("the header lines have at most 16384 bytes") {
     CHECK(answer.status == (size <= 16384 ? 404 : 431));
     CHECK(code_of(answer) == (size <= 16384 ? "not_found" : "headers_too_large"));
   }
-  const std::string both = with_request_line(8192).substr(0, 8194) + with_header_bytes(16384).substr(16);
+  const std::string both = with_request_line(8192).substr(0, 8194) + with_header_bytes(16384).substr(19);
   CHECK(ask(daemon.unix_socket(), both).status == 404);
 }
 

@@ -76,7 +76,7 @@ TEST_CASE("insecure lets it listen on any address") {
 }
 
 TEST_CASE("the number of connections is taken from the configuration") {
-  const auto home = home_with("[limits]\nconnections = 17\n");
+  const auto home = home_with("hosts = [\"localhost:80\"]\n[limits]\nconnections = 17\n");
   LegerdProcess legerd({.arguments = {}, .home = home});
   legerd.wait_until_serving();
   std::vector<Client> clients;

@@ -54,6 +54,11 @@ std::string small_bundle() {
 }
 
 // Waits until connections are refused: the doors are closed.
+// A request by the name that legerd goes by without a configuration.
+std::string request_by(std::uint16_t port) {
+  return "GET /health HTTP/1.1\r\nHost: localhost:" + std::to_string(port) + "\r\n\r\n";
+}
+
 bool doors_close(const LegerdProcess& legerd) {
   for (int i = 0; i < 2000; ++i) {
     try {
@@ -83,7 +88,7 @@ TEST_CASE("a thousand connections with 256 descriptors neither make it spin nor 
           .status == 201);
   flood.end();
   const auto closed = Clock::now();
-  CHECK(ask(legerd.tcp(), request("GET", "/health")).status == 200);
+  CHECK(ask(legerd.tcp(), request_by(legerd.port())).status == 200);
   CHECK(Clock::now() - closed < std::chrono::seconds(5));
   legerd.signal(SIGTERM);
   CHECK(legerd.wait() == 0);
@@ -111,7 +116,7 @@ TEST_CASE("without connections SIGTERM and SIGINT end it at once") {
   for (const int number : {SIGTERM, SIGINT}) {
     LegerdProcess legerd({});
     legerd.wait_until_serving();
-    CHECK(ask(legerd.tcp(), request("GET", "/health")).status == 200);
+    CHECK(ask(legerd.tcp(), request_by(legerd.port())).status == 200);
     const Client idle = legerd.tcp();
     const auto begun = Clock::now();
     legerd.signal(number);

@@ -10,8 +10,10 @@ constexpr std::uint64_t kMost = 1000;
 // A request with this body, query and first parameter.
 struct Asked {
   explicit Asked(std::string body, std::string_view query = {}, std::string parameter = {})
-      : head{.query = query}, request{.head = head, .parameters = {std::move(parameter)}, .body = std::move(body)} {}
+      : head{.query = query},
+        request{.head = head, .peer = peer, .parameters = {std::move(parameter)}, .body = std::move(body)} {}
   Head head;
+  Peer peer;
   Request request;
 };
 

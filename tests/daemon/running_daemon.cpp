@@ -46,7 +46,11 @@ Config config_in(const TemporaryFolder& folder, const DaemonSettings& settings) 
   config.key_file = folder / "leger.kek";
   config.podman_socket = folder / "absent.sock";
   config.environment = settings.environment;
-  config.connections = settings.connections;
+  config.tailscale.socket = folder / "absent-tailscaled.sock";
+  config.limits = settings.limits;
+  config.hosts = {"localhost:80", "h:80", "localhost:443", "h:443"};  // what the requests of the tests have
+  config.tls = settings.tls;
+  if (settings.change) settings.change(config);
   return config;
 }
 
@@ -57,11 +61,16 @@ constexpr std::chrono::seconds kBound{20};
 
 // What lives on the daemon's thread, but for post().
 struct RunningDaemon::Program {
-  Program(const Clock& clock, const Config& with, int listening)
-      : config(with), listener(listening), log(with.log_level), loop(clock), stop_wanted(loop) {}
+  Program(const Clock& clock, const Config& with, CertificateSource certificates, int listening)
+      : config(with),
+        issuer(std::move(certificates)),
+        listener(listening),
+        log(with.log_level),
+        loop(clock),
+        stop_wanted(loop) {}
 
   Task<void> serve() {
-    auto made = co_await Daemon::make(loop, log, config);
+    auto made = co_await Daemon::make(loop, log, config, issuer);
     if (!made) throw std::runtime_error(made.error().message);
     daemon = std::move(*made);
     std::vector<HandedSocket> handed{{.fd = listener, .name = "tcp", .is_unix = false}};
@@ -82,6 +91,7 @@ struct RunningDaemon::Program {
   }
 
   const Config config;
+  const CertificateSource issuer;
   const int listener;
   const Log log;
   Loop loop;
@@ -94,7 +104,7 @@ struct RunningDaemon::Program {
 RunningDaemon::RunningDaemon(const DaemonSettings& settings)
     : folder_(settings.folder), config_(config_in(*folder_, settings)) {
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));  // as main does
-  program_ = std::make_unique<Program>(clock_, config_, listening_socket(port_));
+  program_ = std::make_unique<Program>(clock_, config_, settings.issuer, listening_socket(port_));
   auto started = program_->started.get_future();
   thread_ = std::thread([this] { program_->run(); });
   try {
@@ -162,8 +172,8 @@ void RunningDaemon::stop() {
 }
 
 std::string RunningDaemon::answer(std::string_view status, std::string_view body, std::string_view lines) const {
-  return std::format("HTTP/1.1 {}\r\nDate: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n{}",
-                     status, http_date(clock_.wall_seconds()), body.size(), lines, body);
+  return std::format("HTTP/1.1 {}\r\nDate: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}{}\r\n{}",
+                     status, http_date(clock_.wall_seconds()), body.size(), kDataHeaders, lines, body);
 }
 
 std::string RunningDaemon::now() const { return rfc3339(clock_.wall_seconds()); }

@@ -11,16 +11,28 @@
 #include <thread>
 
 #include "backend/base/loop.h"
+#include "daemon/certificates.h"
 #include "daemon/config.h"
 #include "tests/daemon/client.h"
 #include "tests/support.h"
 
 namespace leger::test {
 
+// Tests ask faster than people do: no limits but this one.
+inline Limits limited_to(std::uint32_t connections) { return {0, 0, 0, 0, 0, connections}; }
+
+// What every answer that is data says to browsers, each line with its end.
+inline constexpr std::string_view kDataHeaders =
+    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n"
+    "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n";
+
 // What a test may want to be otherwise.
 struct DaemonSettings {
-  std::uint32_t connections = 1024;
+  Limits limits = limited_to(1024);
   std::string environment = "production";
+  std::function<void(Config&)> change;  // of what else is configured
+  TlsConfig tls;                        // of the TCP door
+  CertificateSource issuer;
   // Given to a second daemon, it finds there what the first has left.
   std::shared_ptr<TemporaryFolder> folder = std::make_shared<TemporaryFolder>();
 };
@@ -34,6 +46,7 @@ class RunningDaemon {
   RunningDaemon& operator=(const RunningDaemon&) = delete;
 
   Client tcp() const { return Client::tcp(port_); }
+  std::uint16_t port() const { return port_; }
   Client unix_socket() const { return Client::unix_socket(config_.socket.value_or("")); }
   const Config& config() const { return config_; }
 

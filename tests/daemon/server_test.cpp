@@ -28,7 +28,7 @@ TEST_CASE("there are as many TCP connections as the configuration allows, at lea
   for (const std::uint32_t configured : {1U, 15U, 16U, 17U, 20U}) {
     const std::size_t most = std::max(configured, 16U);
     CAPTURE(configured);
-    RunningDaemon daemon({.connections = configured});
+    RunningDaemon daemon({.limits = limited_to(configured)});
     std::vector<Client> clients = served(most - 1, [&] { return daemon.tcp(); }, "/health");
     Client last = daemon.tcp();
     last.send(request("GET", "/health"));
@@ -48,7 +48,7 @@ TEST_CASE("there are as many TCP connections as the configuration allows, at lea
 }
 
 TEST_CASE("the Unix socket has 64 connections of its own") {
-  RunningDaemon daemon({.connections = 16});
+  RunningDaemon daemon({.limits = limited_to(16)});
   const std::vector<Client> tcp = served(16, [&] { return daemon.tcp(); }, "/health");
   std::vector<Client> clients = served(64, [&] { return daemon.unix_socket(); }, "/api/secrets");
   Client waiting = daemon.unix_socket();
@@ -60,7 +60,7 @@ TEST_CASE("the Unix socket has 64 connections of its own") {
 }
 
 TEST_CASE("connections that wait are served when the silent ones run out of time") {
-  RunningDaemon daemon({.connections = 16});
+  RunningDaemon daemon({.limits = limited_to(16)});
   std::vector<Client> silent;
   for (int i = 0; i < 16; ++i) silent.push_back(daemon.tcp());
   daemon.settle();

@@ -42,10 +42,11 @@ std::size_t count_of(std::string_view text, std::string_view part) {
 TEST_CASE("a long list comes in chunks, whole") {
   RunningDaemon daemon({.folder = folder_with_secrets(kSecrets)});
   Client client = daemon.unix_socket();
-  client.send(request("GET", "/api/secrets") + request("GET", "/absent"));
+  client.send(request("GET", "/api/secrets") + request("GET", "/api/absent"));
   const Answer answer = client.read_answer();
   CHECK(answer.head == "HTTP/1.1 200 OK\r\nDate: " + http_date(FakeClock().wall_seconds()) +
-                           "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+                           "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n" +
+                           std::string(kDataHeaders) + "\r\n");
   const std::string list = put_together(answer.body);
   CHECK(list.starts_with(R"({"success":true,"data":{"secrets":[{"name":"name_0)"));
   CHECK(list.ends_with(R"("version":1}],"total_count":20000}})"));
@@ -86,7 +87,7 @@ TEST_CASE("clients that do not read cost no memory, hold up nobody, and are cut 
     CHECK_FALSE(part.ends_with("0\r\n\r\n"));
   }
   CHECK(resident_bytes(getpid()) < before + 6 * kMiB + kSanitizerBytes);
-  CHECK(ask(daemon.unix_socket(), request("GET", "/absent")).status == 404);
+  CHECK(ask(daemon.unix_socket(), request("GET", "/api/absent")).status == 404);
 }
 
 TEST_CASE("a slow client that reads on is served to the end") {
@@ -129,7 +130,7 @@ TEST_CASE("a client that sends requests and reads no answer is not read any furt
   Client client = daemon.unix_socket();
   const std::size_t before = resident_bytes(getpid());
   std::string packet;
-  for (int i = 0; i < 1000; ++i) packet += request("GET", "/absent");
+  for (int i = 0; i < 1000; ++i) packet += request("GET", "/api/absent");
   std::size_t sent = 0;
   std::size_t last = 1;
   while (last != 0 && sent < 64 * kMiB) {
@@ -141,7 +142,7 @@ TEST_CASE("a client that sends requests and reads no answer is not read any furt
   }
   CHECK(sent < 4 * kMiB);
   CHECK(resident_bytes(getpid()) < before + 4 * kMiB + kSanitizerBytes);
-  CHECK(ask(daemon.unix_socket(), request("GET", "/absent")).status == 404);
+  CHECK(ask(daemon.unix_socket(), request("GET", "/api/absent")).status == 404);
   daemon.advance(kStall);
   CHECK(client.is_cut());
 }
@@ -154,7 +155,7 @@ TEST_CASE("a client that is gone in the middle of its answer does no harm") {
     CHECK(client.read(1000 * static_cast<std::size_t>(i)).size() == 1000 * static_cast<std::size_t>(i));
   }
   daemon.settle();
-  CHECK(ask(daemon.unix_socket(), request("GET", "/absent")).status == 404);
+  CHECK(ask(daemon.unix_socket(), request("GET", "/api/absent")).status == 404);
 }
 
 }  // namespace leger::test

@@ -240,11 +240,13 @@ TEST_CASE("a client that is still sending gets to read the whole refusal") {
   const std::string body(std::size_t{8} << 20, 'x');
   Client stranger = daemon.tcp();
   stranger.send(request("PUT", "/api/secrets/a", body));
-  CHECK(stranger.read_to_end() ==
-        daemon.answer("401 Unauthorized",
-                      R"({"success":false,"error":{"code":"invalid_token","message":"This needs a sign-in.","action":)"
-                      R"("On the host itself use the Unix socket, which needs none: run leger without --server."}})",
-                      "WWW-Authenticate: Bearer\r\nConnection: close\r\n"));
+  CHECK(
+      stranger.read_to_end() ==
+      daemon.answer(
+          "401 Unauthorized",
+          R"({"success":false,"error":{"code":"invalid_token","message":"This needs a sign-in.","action":)"
+          R"("Sign in: leger auth login. On the host itself the Unix socket needs none: run leger without --server."}})",
+          "WWW-Authenticate: Bearer\r\nConnection: close\r\n"));
   CHECK_FALSE(stranger.reset_seen());
   Client owner = daemon.unix_socket();
   owner.send(request("PUT", "/api/secrets/a", body));

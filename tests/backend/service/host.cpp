@@ -11,6 +11,7 @@
 #include "backend/service/secret_service.h"
 #include "quadlets/generator.h"
 #include "quadlets/installer.h"
+#include "tests/backend/service/owner.h"
 #include "tests/quadlets/archives.h"
 
 namespace leger::test {
@@ -303,10 +304,7 @@ Daemon::Daemon(const std::string& folder, const Json& machine_state, bool genera
   machine.load(machine_state);
   const std::string program = generator_is_there ? LEGER_FAKE_GENERATOR : "/nowhere/quadlet";
   parts_ = std::make_unique<Parts>(*this, folder, program);
-  Accounts accounts(parts_->user_rows, clock);
-  const auto owner = run(loop, accounts.ensure_owner("dev", "host"));
-  REQUIRE(owner);
-  user = owner->user_uuid;
+  user = make_owner(loop, parts_->user_rows, folder);
 }
 
 Daemon::~Daemon() {

@@ -9,12 +9,12 @@
 #include <string>
 #include <utility>
 
-#include "backend/service/accounts.h"
 #include "backend/service/vault.h"
 #include "backend/store/database.h"
 #include "backend/store/releases.h"
 #include "backend/store/secrets.h"
 #include "backend/store/users.h"
+#include "tests/backend/service/owner.h"
 #include "tests/support.h"
 
 namespace leger::test {
@@ -28,10 +28,7 @@ class Store {
     secret_rows.emplace(*database);
     release_rows.emplace(*database);
     user_rows.emplace(*database);
-    Accounts accounts(*user_rows, clock);
-    auto owner = run(loop, accounts.ensure_owner("dev", "host"));
-    REQUIRE(owner);
-    user = owner->user_uuid;
+    user = make_owner(loop, *user_rows, folder);
     execute(
         "INSERT OR IGNORE INTO users (user_uuid, tailscale_user_id, tailscale_email, tailnet) "
         "VALUES ('bob', '7', 'bob@host', 'host')");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/base/text.h"
+#include "backend/crypto/seal.h"
 #include "backend/service/secret_service.h"
 #include "tests/backend/service/store.h"
 #include "tests/quadlets/archives.h"
@@ -51,7 +52,7 @@ void first_start(const std::string& folder) {
 
 }  // namespace
 
-TEST_CASE("The first start makes the key file and one wrapped data key, the second one opens them") {
+TEST_CASE("The first start makes the key file and one wrapped key of each purpose, the second one opens them") {
   const TemporaryFolder folder;
   first_start(folder.path());
   struct stat status{};
@@ -61,14 +62,122 @@ TEST_CASE("The first start makes the key file and one wrapped data key, the seco
   const std::string key = read_file(folder / "leger.kek");
   Store store(folder.path());
   REQUIRE(store.secret_rows->wrapped_keys());
-  CHECK(store.secret_rows->wrapped_keys()->size() == 1);
+  CHECK(store.secret_rows->wrapped_keys()->size() == 2);
   const auto vault = store.open_vault();
   REQUIRE(vault);
   const auto value = (*vault)->open(store.user, stored(store, "token"));
   REQUIRE(value);
   CHECK(value->reveal() == "the value");
   CHECK(read_file(folder / "leger.kek") == key);
-  CHECK(store.secret_rows->wrapped_keys()->size() == 1);
+  CHECK(store.secret_rows->wrapped_keys()->size() == 2);
+}
+
+TEST_CASE("The key of tokens is another than that of secrets, and the same after a restart") {
+  const TemporaryFolder folder;
+  std::string key;
+  {
+    Store store(folder.path());
+    const auto vault = store.open_vault();
+    REQUIRE(vault);
+    CHECK((*vault)->token_key_id() == 2);
+    REQUIRE((*vault)->token_key(2) != nullptr);
+    key = (*vault)->token_key(2)->reveal();
+    for (const std::uint32_t id : {0U, 1U, 3U, UINT32_MAX}) CHECK((*vault)->token_key(id) == nullptr);
+    put(store, **vault, "token", "value");
+    CHECK(stored(store, "token").value.key_id == 1);
+    StoredSecret other = stored(store, "token");
+    other.value.key_id = 2;
+    CHECK_FALSE((*vault)->open(store.user, other));
+    const auto rows = store.secret_rows->wrapped_keys().value();
+    CHECK(rows[0].purpose == "secrets");
+    CHECK(rows[1].purpose == "tokens");
+  }
+  Store store(folder.path());
+  const auto vault = store.open_vault();
+  REQUIRE(vault);
+  CHECK((*vault)->token_key_id() == 2);
+  CHECK((*vault)->token_key(2)->reveal() == key);
+}
+
+TEST_CASE("A state folder from before there were tokens gets a token key, and its secrets open") {
+  const TemporaryFolder folder;
+  first_start(folder.path());
+  Store store(folder.path());
+  store.execute("DELETE FROM data_keys WHERE purpose = 'tokens'");
+  SUBCASE("with one key of secrets") {
+    const auto vault = store.open_vault();
+    REQUIRE(vault);
+    CHECK((*vault)->token_key_id() == 2);
+    CHECK((*vault)->open(store.user, stored(store, "token"))->reveal() == "the value");
+  }
+  SUBCASE("with a second one, that secrets are sealed with and whose number is not the token key's") {
+    const Key kek = Key::from_bytes(read_file(folder / "leger.kek")).value();
+    const auto sealed = seal(kek, std::string(32, 's'), data_key_associated_data(9));
+    REQUIRE(sealed);
+    REQUIRE(run(store.loop, store.secret_rows->add_wrapped_key({.key_id = 9,
+                                                                .purpose = "secrets",
+                                                                .nonce = sealed->nonce,
+                                                                .ciphertext = sealed->ciphertext,
+                                                                .tag = sealed->tag,
+                                                                .created_at = "t"})));
+    const auto vault = store.open_vault();
+    REQUIRE(vault);
+    CHECK((*vault)->token_key_id() == 10);
+    CHECK((*vault)->token_key(9) == nullptr);
+    put(store, **vault, "newer", "x");
+    CHECK(stored(store, "newer").value.key_id == 9);
+    CHECK((*vault)->open(store.user, stored(store, "token"))->reveal() == "the value");
+  }
+  SUBCASE("not by a wrong key") {
+    replace_key_file(folder / "leger.kek", std::string(32, 'k'));
+    CHECK_FALSE(store.open_vault());
+    CHECK(store.secret_rows->wrapped_keys()->size() == 1);
+  }
+}
+
+TEST_CASE("A newer token key signs, and the older one is still known") {
+  const TemporaryFolder folder;
+  first_start(folder.path());
+  Store store(folder.path());
+  const Key kek = Key::from_bytes(read_file(folder / "leger.kek")).value();
+  const auto sealed = seal(kek, std::string(32, 't'), token_key_associated_data(3));
+  REQUIRE(sealed);
+  REQUIRE(run(store.loop, store.secret_rows->add_wrapped_key({.key_id = 3,
+                                                              .purpose = "tokens",
+                                                              .nonce = sealed->nonce,
+                                                              .ciphertext = sealed->ciphertext,
+                                                              .tag = sealed->tag,
+                                                              .created_at = "t"})));
+  const auto vault = store.open_vault();
+  REQUIRE(vault);
+  CHECK((*vault)->token_key_id() == 3);
+  CHECK((*vault)->token_key(3)->reveal() == std::string(32, 't'));
+  REQUIRE((*vault)->token_key(2) != nullptr);
+  CHECK((*vault)->token_key(2)->reveal() != std::string(32, 't'));
+  put(store, **vault, "another", "x");
+  CHECK(stored(store, "another").value.key_id == 1);
+}
+
+TEST_CASE("A key whose purpose or number was changed in the database does not open") {
+  const TemporaryFolder folder;
+  first_start(folder.path());
+  Store store(folder.path());
+  SUBCASE("the tokens' for secrets") { store.execute("UPDATE data_keys SET purpose = 'secrets' WHERE key_id = 2"); }
+  SUBCASE("both the other way round") {
+    store.execute("UPDATE data_keys SET purpose = iif(purpose = 'secrets', 'tokens', 'secrets')");
+  }
+  SUBCASE("the secrets' for tokens") { store.execute("UPDATE data_keys SET purpose = 'tokens'"); }
+  SUBCASE("another number") { store.execute("UPDATE data_keys SET key_id = 3 WHERE key_id = 2"); }
+  SUBCASE("the bytes of one in the other") {
+    store.execute(
+        "UPDATE data_keys SET (nonce, ciphertext, tag) = (SELECT nonce, ciphertext, tag FROM data_keys WHERE key_id = "
+        "1) WHERE key_id = 2");
+  }
+  const auto before = store.secret_rows->wrapped_keys().value();
+  const auto vault = store.open_vault();
+  REQUIRE_FALSE(vault);
+  CHECK(vault.error().code == Code::unavailable);
+  CHECK(store.secret_rows->wrapped_keys()->size() == before.size());
 }
 
 TEST_CASE("A key file that an interrupted first start left is taken") {

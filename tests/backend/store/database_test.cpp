@@ -47,15 +47,15 @@ TEST_CASE("a first start makes every table of the contract") {
   Store store;
   for (const char* table :
        {"users", "releases", "manifests", "latest_manifests", "data_keys", "secrets", "secret_versions", "deployments",
-        "schemas", "configurations", "configuration_versions", "rendered_quadlets"}) {
+        "schemas", "configurations", "configuration_versions", "rendered_quadlets", "sessions", "time_mark"}) {
     INFO(table);
     Statement statement =
         store.database().reader().prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1");
     REQUIRE(statement.bind(1, table).step().value());
     CHECK(statement.integer(0) == 1);
   }
-  for (const char* index :
-       {"idx_users_tailscale_id", "idx_users_tailnet", "idx_release_user_version", "idx_release_user"}) {
+  for (const char* index : {"idx_users_tailscale_id", "idx_users_tailnet", "idx_release_user_version",
+                            "idx_release_user", "idx_session_user", "idx_session_expiry"}) {
     INFO(index);
     Statement statement =
         store.database().reader().prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name = ?1");
@@ -300,7 +300,8 @@ TEST_CASE("the schema itself keeps a second owner, a short nonce, a reused nonce
   store.add_user(kBob);
   REQUIRE(store.execute("UPDATE users SET is_owner = 1 WHERE user_uuid = '550e8400-e29b-41d4-a716-446655440000'")
               .has_value());
-  REQUIRE(store.execute("INSERT INTO data_keys VALUES (1, zeroblob(12), zeroblob(32), zeroblob(16), 't')").has_value());
+  REQUIRE(store.execute("INSERT INTO data_keys VALUES (1, zeroblob(12), zeroblob(32), zeroblob(16), 't', 'secrets')")
+              .has_value());
   REQUIRE(store
               .execute(
                   "INSERT INTO secrets VALUES ('s', '550e8400-e29b-41d4-a716-446655440000', 'n', 2, 1, 't', 't', NULL)")
@@ -315,11 +316,19 @@ TEST_CASE("the schema itself keeps a second owner, a short nonce, a reused nonce
               " 'deployed', 't', 't', '', '', '', 1)")
           .has_value());
   for (const char* sql :
-       {"UPDATE users SET is_owner = 1", "UPDATE users SET is_owner = 2",
-        "INSERT INTO data_keys VALUES (2, zeroblob(11), zeroblob(32), zeroblob(16), 't')",
-        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(16), zeroblob(16), 't')",
-        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(32), zeroblob(12), 't')",
-        "INSERT INTO data_keys VALUES (2, NULL, zeroblob(32), zeroblob(16), 't')", "DELETE FROM data_keys",
+       {"UPDATE users SET is_owner = 1",
+        "UPDATE users SET is_owner = 2",
+        "INSERT INTO data_keys VALUES (2, zeroblob(11), zeroblob(32), zeroblob(16), 't', 'secrets')",
+        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(16), zeroblob(16), 't', 'secrets')",
+        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(32), zeroblob(12), 't', 'secrets')",
+        "INSERT INTO data_keys VALUES (2, NULL, zeroblob(32), zeroblob(16), 't', 'secrets')",
+        "DELETE FROM data_keys",
+        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(32), zeroblob(16), 't', 'other')",
+        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(32), zeroblob(16), 't', NULL)",
+        "INSERT INTO time_mark VALUES (2, 5)",
+        "INSERT INTO time_mark VALUES (1, 5)",
+        "UPDATE time_mark SET seconds = -1",
+        "INSERT INTO sessions VALUES ('s', 'nobody', '', '', '', 't', 't')",
         "INSERT INTO secret_versions VALUES ('s', 2, 1, 2, zeroblob(12), zeroblob(5), zeroblob(16), 't')",
         "INSERT INTO secret_versions VALUES ('s', 2, 1, 2, randomblob(12), zeroblob(0), zeroblob(16), 't')",
         "INSERT INTO secret_versions VALUES ('s', 2, 1, 2, randomblob(12), zeroblob(512000), zeroblob(16), 't')",

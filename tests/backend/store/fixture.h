@@ -172,6 +172,7 @@ inline SealedValue sealed_value(std::uint64_t number) {
 
 inline WrappedKey wrapped_key(std::uint32_t id) {
   return {.key_id = id,
+          .purpose = "secrets",
           .nonce = std::string(12, 'n'),
           .ciphertext = std::string(32, 'c'),
           .tag = std::string(16, 't'),

@@ -330,6 +330,7 @@ TEST_CASE("wrapped keys are kept by number and none is overwritten") {
   SecretStore store;
   SqliteSecrets secrets(store.database());
   WrappedKey second = wrapped_key(UINT32_MAX);
+  second.purpose = "tokens";
   second.ciphertext = std::string(31, '\0') + "z";
   REQUIRE(store.run(secrets.add_wrapped_key(second)).has_value());
   const auto taken = store.run(secrets.add_wrapped_key(wrapped_key(UINT32_MAX)));
@@ -338,6 +339,8 @@ TEST_CASE("wrapped keys are kept by number and none is overwritten") {
   const auto keys = secrets.wrapped_keys().value();
   REQUIRE(keys.size() == 2);
   CHECK(keys[0].key_id == 1);
+  CHECK(keys[0].purpose == "secrets");
+  CHECK(keys[1].purpose == "tokens");
   CHECK(keys[0].nonce == std::string(12, 'n'));
   CHECK(keys[0].tag == std::string(16, 't'));
   CHECK(keys[0].created_at == kNow);
@@ -346,4 +349,7 @@ TEST_CASE("wrapped keys are kept by number and none is overwritten") {
   WrappedKey broken = wrapped_key(7);
   broken.nonce.pop_back();
   CHECK(store.run(secrets.add_wrapped_key(broken)).error().code == Code::internal_error);
+  WrappedKey odd = wrapped_key(8);
+  odd.purpose = "";
+  CHECK(store.run(secrets.add_wrapped_key(odd)).error().code == Code::internal_error);
 }

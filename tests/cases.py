@@ -55,7 +55,9 @@ class Result(unittest.TextTestResult):
 def main(folder, pattern="test_*.py"):
     # As Ctrl-C: unittest would record another exception as one more failed test and go on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.path.insert(0, os.path.abspath(folder))
+    here = os.path.dirname(os.path.abspath(__file__))
+    # What tests of several folders drive: the host and the browser.
+    sys.path[:0] = [os.path.abspath(folder), os.path.join(here, "host"), os.path.join(here, "browser")]
     suite = unittest.defaultTestLoader.discover(folder, pattern=pattern, top_level_dir=folder)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
     print(f"RESULT {result.passed} {len(result.failed)} {len(result.skipped)}", flush=True)

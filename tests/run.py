@@ -6,6 +6,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,11 @@ HOST = ([] if os.geteuid() == 0 else ["sudo"]) + [str(ROOT / "tests" / "host" / 
 # One program of unit tests, and the host tests, may take this long before they count as hung, in seconds.
 PROGRAM_LIMIT = 20 * 3600 if os.environ.get("LEGER_SOAK") else 600
 STAGE_LIMIT = 20 * 3600 if os.environ.get("LEGER_SOAK") else 1500
+BUILD_LIMIT = 2000  # for what tailscaled is built of, beside other stages
+CACHE = pathlib.Path(os.environ.get("LEGER_CACHE") or
+                     pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "leger")
+# Stages that mostly wait run beside the others once the build is there.
+BESIDE = ("host", "tailnet")
 DOCTEST = re.compile(r"^\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped", re.MULTILINE)
 # Debian's name for it has a version, so the sanitizers do not find it by themselves.
 SYMBOLIZER = ":external_symbolizer_path=/usr/bin/llvm-symbolizer-19" if os.path.exists("/usr/bin/llvm-symbolizer-19") else ""
@@ -143,7 +149,7 @@ def build(stage, kind):
 
 
 def packages(stage):
-    code, output = stage.call(["tests/packages", "build", "lint", "host"], stdin=sys.stdin)
+    code, output = stage.call(["tests/packages", "build", "lint", "host", "tailnet", "browser"], stdin=sys.stdin)
     if code:
         stage.fail("not all packages are installed")
         stage.show_end(output)
@@ -190,6 +196,18 @@ def layers(stage):
     count_cases(stage, *stage.call([sys.executable, "tests/cases.py", "tests/lint"]))
 
 
+def web(stage):
+    if is_missing(stage, "node", "of version 20 or newer"):
+        return
+    code, output = stage.call(["node", "--test", "web/"])
+    counts = {word: int(number) for word, number in re.findall(r"^# (pass|fail|skipped) (\d+)$", output, re.MULTILINE)}
+    if "pass" not in counts:
+        stage.fail(f"node --test ended with {code} and no summary")
+    stage.count(counts.get("pass", 0), counts.get("fail", 0), counts.get("skipped", 0))
+    if code:
+        stage.show_end(output, 60)
+
+
 def root_is_missing(stage):
     """The host needs root. Asks sudo for it once, on the terminal, where there is one."""
     if os.geteuid() == 0:
@@ -225,9 +243,33 @@ def host(stage):
     count_cases(stage, *stage.call([sys.executable, "tests/cases.py", "tests/host", pattern]))
 
 
+def is_missing(stage, program, what_for):
+    if shutil.which(program):
+        return False
+    stage.skip(stage.name, f"needs {program}, {what_for}")
+    return True
+
+
+def tailnet(stage):
+    if (is_missing(stage, "go", "of version 1.26 or newer, to build tailscaled") or
+            is_missing(stage, "npm", "which comes with Node.js 20 or newer, for the driver of Chromium") or root_is_missing(stage)):
+        return
+    # Both are remembered in the cache; the first time they take minutes, which are not the tests'.
+    binaries = subprocess.run(["tests/tailnet/tailnet", "name"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    for command in (["tests/tailnet/tailnet", "build", str(CACHE / binaries)], ["tests/browser/install"]):
+        code, output = stage.call(command, BUILD_LIMIT)
+        if code:
+            stage.fail(f"{command[0]} failed")
+            stage.show_end(output)
+            return
+    if build(stage, "debug"):
+        pattern = os.environ.get("LEGER_TAILNET_TESTS", "test_*.py")
+        count_cases(stage, *stage.call([sys.executable, "tests/cases.py", "tests/tailnet", pattern]))
+
+
 STAGES = {
     "packages": packages, "lint": lint, "build": lambda stage: build(stage, "debug"), "asan": asan, "tsan": tsan,
-    "layers": layers, "debian13": debian13, "host": host,
+    "layers": layers, "web": web, "debian13": debian13, "host": host, "tailnet": tailnet,
 }
 
 
@@ -242,15 +284,15 @@ def run_stage(name):
 
 
 def run_stages(names):
-    """Runs stages one after the other; those of the host beside the others, since they mostly wait."""
+    """Runs stages one after the other; those of hosts beside the others, since they mostly wait."""
     with concurrent.futures.ThreadPoolExecutor(1) as beside:
         done, waiting = [], []
         for name in names:
-            if name == "host" and "build" in names:
+            if name in BESIDE and "build" in names:
                 continue
             done.append(run_stage(name))
-            if name == "build" and "host" in names:
-                waiting.append(beside.submit(run_stage, "host"))
+            if name == "build":
+                waiting += [beside.submit(run_stage, later) for later in BESIDE if later in names]
         return done + [future.result() for future in waiting]
 
 

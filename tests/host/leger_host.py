@@ -115,6 +115,21 @@ class Host:
     def copy(self, source, target):
         must(call(*SCRIPT, "copy", self.folder, source, target))
 
+    def sh(self, script, stdin=b"", limit=120):
+        """Runs shell lines as alice."""
+        return self.run("alice", "bash", "-o", "pipefail", "-c", script, stdin=stdin, limit=limit)
+
+    def leger(self, *arguments, stdin=b"", limit=180):
+        return self.run("alice", "leger", *arguments, stdin=stdin, limit=limit)
+
+    def leger_data(self, *arguments):
+        """What a command that must succeed prints with --json."""
+        return json.loads(must(self.leger("--json", *arguments)))
+
+    def write(self, path, content):
+        """Writes a file below alice's home that only she may read."""
+        must(self.run("alice", "sh", "-c", 'umask 077 && mkdir -p "$(dirname "$1")" && cat >"$1"', "sh", path, stdin=content))
+
 
 @atexit.register
 def close_all():
@@ -130,30 +145,19 @@ class LegerHost(Host):
     # time; nobody's leavings.
     NOISE = r"^(podman\.service|[0-9a-f]{64}-|podman-|run-|dbus|[^ ]*\.(scope|slice|device|mount|swap) )"
 
-    def __init__(self):
-        super().__init__()
-        # Shorter than a person would have it; the tests install dozens of times.
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
         self.run("alice", "true")
-        self.write(".config/leger/legerd.toml", "[deploy]\nsettle_s = 2\n")
+        self.write(".config/leger/legerd.toml", self.configuration())
         must(call(FOLDER / "install", self.folder, "alice", BUILD))
         must(call(FOLDER / "example", self.folder, "alice"))
 
-    def sh(self, script, stdin=b"", limit=120):
-        """Runs shell lines as alice."""
-        return self.run("alice", "bash", "-o", "pipefail", "-c", script, stdin=stdin, limit=limit)
-
-    def leger(self, *arguments, stdin=b"", limit=180):
-        return self.run("alice", "leger", *arguments, stdin=stdin, limit=limit)
-
-    def leger_data(self, *arguments):
-        """What a command that must succeed prints with --json."""
-        return json.loads(must(self.leger("--json", *arguments)))
+    def configuration(self):
+        """The text of legerd.toml. The wait is shorter than a person would have it; the tests install dozens of times."""
+        return "[deploy]\nsettle_s = 2\n"
 
     def build_image(self):
         must(self.sh(f"podman build -q -t {shlex.quote(Example().image)} hello-image"))
-
-    def write(self, path, content):
-        must(self.run("alice", "sh", "-c", 'umask 077 && mkdir -p "$(dirname "$1")" && cat >"$1"', "sh", path, stdin=content))
 
     def main_pid(self):
         return int(must(self.sh("systemctl --user show -P MainPID legerd.service")))

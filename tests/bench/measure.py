@@ -67,12 +67,15 @@ class Load(typing.NamedTuple):
     requests: int
 
 
-def start_wrk(url, connections, seconds):
-    """A running wrk; it inherits the core of the caller."""
+def start_wrk(url, connections, seconds, *, script=None, token=None):
+    """A running wrk; it inherits the core of the caller. `script`: a file of wrk's; `token`: sent as Bearer."""
     program = shutil.which("wrk")
     if not program:
         raise Unmeasurable("wrk is not here: apt-get install wrk")
-    command = [program, "--latency", "-t", "1", "-c", str(connections), "-d", f"{seconds}s", url]
+    command = [program, "--latency", "-t", "1", "-c", str(connections), "-d", f"{seconds}s"]
+    command += ["-s", str(script)] if script else []
+    command += ["-H", f"Authorization: Bearer {token}"] if token else []
+    command += [url]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 

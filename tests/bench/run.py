@@ -20,7 +20,9 @@ import time
 import typing
 
 from bench_health import health
+from bench_sign_in import sign_in
 from bench_start import start
+from bench_token import token
 from figures import Figure, show
 from measure import Unmeasurable
 from servers import Cores, Yard
@@ -39,6 +41,10 @@ BENCHES = [
           "nginx at its best, one worker, a static file of as many bytes",
           "c=64: ≥ 1.0 (floor 0.8) at ≤ 1.0 of its CPU per request; RSS idle ≤ 15 MiB (floor 20), 256 connections ≤ 40",
           health),
+    Bench("token", "the check of a token alone (OPTIONS of a route that needs one), at 1, 16 and 64 connections",
+          "GET /health of the same process", "c=64: ≥ 0.9", token),
+    Bench("sign_in", "sign-ins a second over a real tailnet, one connection; needs root, Go and the test hosts",
+          "whois of the LocalAPI alone, one connection", "none", sign_in),
     Bench("start", "from the start of the program to the first 200",
           "nginx, the same", "≤ 2 times", start),
 ]

@@ -86,6 +86,15 @@ class Server:
         self.end()
 
 
+NO_LIMITS = """
+[limits]
+requests_per_second = 0
+sign_ins_per_minute = 0
+uploads_per_minute = 0
+connections_per_peer = 0
+"""
+
+
 def legerd(yard, home):
     """legerd as an account of its own would run it; `home` is kept over starts."""
     program = yard.build / "daemon" / "legerd"
@@ -94,6 +103,9 @@ def legerd(yard, home):
     home.mkdir(mode=0o700, exist_ok=True)
     run = home / "run"
     run.mkdir(mode=0o700, exist_ok=True)
+    # The limits are for people; what is measured is the work.
+    (home / "config" / "leger").mkdir(mode=0o700, parents=True, exist_ok=True)
+    (home / "config" / "leger" / "legerd.toml").write_text(NO_LIMITS, encoding="ascii")
     environment = {
         "HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "XDG_CONFIG_HOME": str(home / "config"),
         "XDG_STATE_HOME": str(home / "state"), "XDG_RUNTIME_DIR": str(run),

@@ -12,26 +12,13 @@
 #include <optional>
 #include <utility>
 
+#include "backend/base/file_handle.h"
 #include "cli/output.h"
 
 namespace leger {
 namespace {
 
 constexpr int kLockPauseMs = 10;
-
-class File {
- public:
-  explicit File(int fd) : fd_(fd) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // A path as a word of a command line.
 std::string shell_word(const std::string& path) {
@@ -90,7 +77,7 @@ std::string folder_of(const std::string& path) { return std::filesystem::path(pa
 
 Result<Secret> read_private_file(const std::string& path, std::size_t max_bytes) {
   // Not blocking: a pipe in its place has nobody who writes.
-  const File file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  const FileHandle file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (file.get() < 0 && errno == ENOENT) {
     return Fail({Code::not_found, "There is no file " + in_quotes(path) + ".", {}, {}});
   }
@@ -117,7 +104,7 @@ Result<void> replace_private_file(const std::string& path, std::string_view cont
   unlink(fresh.c_str());  // left by a crash
   int problem = 0;
   {
-    const File file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const FileHandle file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (file.get() < 0) return Fail(system_error("Making " + in_quotes(fresh), errno));
     problem = write_whole(file.get(), content);
   }
@@ -126,7 +113,7 @@ Result<void> replace_private_file(const std::string& path, std::string_view cont
     unlink(fresh.c_str());
     return Fail(system_error("Writing " + in_quotes(path), problem));
   }
-  const File folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FileHandle folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0 || fsync(folder.get()) != 0) return Fail(system_error("Writing " + in_quotes(path), errno));
   return {};
 }

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "backend/base/file_handle.h"
 #include "backend/base/secret.h"
 
 namespace leger {
@@ -16,21 +17,6 @@ constexpr off_t kMostBytes = 256 * 1024;
 constexpr mode_t kOthers = 0077;
 
 enum class Kind { certificate, key };
-
-class File {
- public:
-  // Without waiting for a writer where the path is a FIFO.
-  explicit File(const std::string& path) : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 std::int64_t nanoseconds(const timespec& time) { return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
@@ -49,9 +35,10 @@ Result<void> judge(const std::string& path, Kind kind, const struct stat& status
 }
 
 Result<Secret> read(const std::string& path, Kind kind) {
-  const File file(path);
+  // Without waiting for a writer where the path is a FIFO.
+  const FileHandle file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status{};
-  if (file.descriptor() < 0 || fstat(file.descriptor(), &status) != 0) {
+  if (!file || fstat(file.get(), &status) != 0) {
     const int why = errno;
     Error error = system_error("cannot read " + path, why);
     if (why == EACCES) error.action = "Let the account that runs legerd read it, or name a copy of its own.";
@@ -63,7 +50,7 @@ Result<Secret> read(const std::string& path, Kind kind) {
   Secret text(std::string(static_cast<std::size_t>(status.st_size), '\0'));
   std::size_t done = 0;
   while (done < text.buffer().size()) {
-    const ssize_t part = ::read(file.descriptor(), text.buffer().data() + done, text.buffer().size() - done);
+    const ssize_t part = ::read(file.get(), text.buffer().data() + done, text.buffer().size() - done);
     if (part < 0) return Fail(system_error("cannot read " + path, errno));
     if (part == 0) break;  // shorter than it was: half of it will not load
     done += static_cast<std::size_t>(part);

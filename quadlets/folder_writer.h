@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "backend/base/error.h"
-#include "quadlets/file_handle.h"
+#include "backend/base/file_handle.h"
 
 namespace leger {
 

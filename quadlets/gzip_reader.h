@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "backend/base/error.h"
-#include "quadlets/file_handle.h"
+#include "backend/base/file_handle.h"
 
 namespace leger {
 

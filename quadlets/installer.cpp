@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "backend/base/file_handle.h"
 #include "backend/base/text.h"
-#include "quadlets/file_handle.h"
 #include "quadlets/manifest.h"
 
 namespace leger {

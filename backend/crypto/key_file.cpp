@@ -8,27 +8,13 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "backend/base/file_handle.h"
 #include "backend/base/secret.h"
 #include "backend/crypto/key.h"
 #include "backend/crypto/seal.h"
 
 namespace leger {
 namespace {
-
-class File {
- public:
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  bool is_open() const { return descriptor_ >= 0; }
-  int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 // A file that is there under its temporary name until it is gone.
 class TemporaryName {
@@ -82,8 +68,8 @@ std::optional<Error> judge(const std::string& path, const struct stat& status, b
 }
 
 Result<void> sync_folder_of(const std::string& path) {
-  const File folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.is_open() || fsync(folder.descriptor()) != 0) {
+  const FileHandle folder(open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder || fsync(folder.get()) != 0) {
     return Fail(system_error("cannot write the folder of " + path + " to disk", errno));
   }
   return {};
@@ -106,13 +92,13 @@ Result<void> make_folders(const std::string& folder) {
 // A file that appears whole or not at all: a crash leaves a temporary name behind at worst, never half a key.
 Result<void> write_new_file(const std::string& path, std::string_view bytes) {
   const TemporaryName temporary(path + ".new-" + random_uuid());
-  const File file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400));
-  if (!file.is_open()) return Fail(system_error("cannot make the key file " + path, errno));
-  const ssize_t written = write(file.descriptor(), bytes.data(), bytes.size());
+  const FileHandle file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400));
+  if (!file) return Fail(system_error("cannot make the key file " + path, errno));
+  const ssize_t written = write(file.get(), bytes.data(), bytes.size());
   if (written < 0) return Fail(system_error("cannot write the key file " + path, errno));
   if (static_cast<std::size_t>(written) != bytes.size())
     return Fail(system_error("cannot write the key file " + path, ENOSPC));
-  if (fchmod(file.descriptor(), 0400) != 0 || fsync(file.descriptor()) != 0) {
+  if (fchmod(file.get(), 0400) != 0 || fsync(file.get()) != 0) {
     return Fail(system_error("cannot write the key file " + path + " to disk", errno));
   }
   if (link(temporary.c_str(), path.c_str()) != 0) {
@@ -129,16 +115,16 @@ Result<void> write_new_file(const std::string& path, std::string_view bytes) {
 
 Result<std::optional<Key>> read_key_file(const std::string& path, bool is_credential) {
   // O_NONBLOCK: a FIFO in the key's place does not hold the start.
-  const File file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (!file.is_open()) {
+  const FileHandle file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file) {
     if (errno == ENOENT) return std::nullopt;
     return Fail(cannot_open(path, errno));
   }
   struct stat status{};
-  if (fstat(file.descriptor(), &status) != 0) return Fail(system_error("key file " + path, errno));
+  if (fstat(file.get(), &status) != 0) return Fail(system_error("key file " + path, errno));
   if (auto wrong = judge(path, status, is_credential)) return Fail(*std::move(wrong));
   Secret bytes(std::string(Key::kBytes, '\0'));
-  const ssize_t got = read(file.descriptor(), bytes.buffer().data(), Key::kBytes);
+  const ssize_t got = read(file.get(), bytes.buffer().data(), Key::kBytes);
   if (got < 0) return Fail(system_error("cannot read the key file " + path, errno));
   auto key = Key::from_bytes(bytes.reveal().substr(0, static_cast<std::size_t>(got)));
   if (!key) return Fail(key.error());

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "backend/base/clock.h"
+#include "backend/base/file_handle.h"
 #include "backend/base/json.h"
 #include "backend/base/secret.h"
 #include "backend/base/text.h"
@@ -24,22 +25,6 @@ constexpr std::size_t kMostBytes = 8 << 20;
 constexpr std::uint64_t kPatienceMs = 5'000;
 constexpr std::size_t kMostKeyBytes = 4096;
 constexpr const char* kWho = "The control API";
-
-class File {
- public:
-  explicit File(const std::string& path)
-      // O_NONBLOCK: a FIFO in the key's place does not hold the loop.
-      : descriptor_(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
 
 Fail bad_key(const std::string& path, const std::string& what, std::string action) {
   return Fail(
@@ -62,16 +47,17 @@ std::string_view trimmed(std::string_view text) {
 Result<std::string> authorization(const std::string& path) {
   const std::string replace =
       "Put an API access token of the admin console there:\n  https://login.tailscale.com/admin/settings/keys";
-  const File file(path);
-  if (file.descriptor() < 0 && errno == ELOOP) return bad_key(path, "is a symbolic link", replace);
+  // O_NONBLOCK: a FIFO in the key's place does not hold the loop.
+  const FileHandle file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file && errno == ELOOP) return bad_key(path, "is a symbolic link", replace);
   struct stat status{};
-  if (file.descriptor() < 0 || fstat(file.descriptor(), &status) != 0) {
+  if (!file || fstat(file.get(), &status) != 0) {
     return bad_key(path, "cannot be read", replace);
   }
   if (!S_ISREG(status.st_mode)) return bad_key(path, "is not a regular file", replace);
   if ((status.st_mode & 0077) != 0) return bad_key(path, "is open to others", "chmod 600 " + path);
   Secret bytes(std::string(kMostKeyBytes + 1, '\0'));
-  const ssize_t count = read(file.descriptor(), bytes.buffer().data(), bytes.buffer().size());
+  const ssize_t count = read(file.get(), bytes.buffer().data(), bytes.buffer().size());
   if (count < 0) return bad_key(path, "cannot be read", replace);
   if (static_cast<std::size_t>(count) > kMostKeyBytes) return bad_key(path, "is longer than 4 KiB", replace);
   const std::string_view key = trimmed(bytes.reveal().substr(0, static_cast<std::size_t>(count)));

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "quadlets/bundle.h"
-#include "quadlets/file_handle.h"
+#include "backend/base/file_handle.h"
 
 namespace {
 

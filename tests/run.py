@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -102,6 +103,41 @@ def end_group(process):
             continue
 
 
+class Apart:
+    """Runs commands beside one another, each with an output of its own; a future of (exit code, output) for each."""
+
+    def __init__(self, at_once, commands, limit, environment):
+        self.limit, self.environment = limit, {**os.environ, **environment}
+        self.pool = concurrent.futures.ThreadPoolExecutor(at_once)
+        self.running = set()
+        self.futures = [self.pool.submit(self.run, command) for command in commands]
+
+    def run(self, command):
+        with tempfile.TemporaryFile() as file:
+            process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+                                       env=self.environment, start_new_session=True)
+            self.running.add(process)
+            try:
+                code = process.wait(self.limit)
+            except subprocess.TimeoutExpired:
+                end_group(process)
+                code = 124
+            self.running.discard(process)
+            file.seek(0)
+            ended = f"\nended after {self.limit} s\n" if code == 124 else ""
+            return code, file.read().decode("utf-8", "replace") + ended
+
+    def __enter__(self):
+        return self.futures
+
+    def __exit__(self, kind, *_):
+        # Also on Ctrl-C: what was started ends with it.
+        self.pool.shutdown(wait=False, cancel_futures=True)
+        if kind is not None:
+            for process in list(self.running):
+                end_group(process)
+
+
 def programs(folder, names=("*_tests",)):
     found = [path for name in names for path in folder.rglob(name)]
     return sorted(path for path in set(found) if path.is_file() and os.access(path, os.X_OK))
@@ -133,9 +169,12 @@ def count_doctest(stage, name, code, output):
 def run_programs(stage, found, wanted):
     if not found:
         stage.fail(f"no {wanted} was found")
-    for path in found:
-        code, output = stage.call([str(path), "--no-colors=true"], PROGRAM_LIMIT, **SANITIZERS)
-        count_doctest(stage, path.name, code, output)
+    # Two at a time: much of their time is waiting.
+    with Apart(2, [[str(path), "--no-colors=true"] for path in found], PROGRAM_LIMIT, SANITIZERS) as runs:
+        for path, run in zip(found, runs):
+            code, output = run.result()
+            stage.log.write(f"$ {path}\n{output}\n")
+            count_doctest(stage, path.name, code, output)
 
 
 def build(stage, kind):

@@ -10,8 +10,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "quadlets/bundle.h"
 #include "backend/base/file_handle.h"
+#include "quadlets/bundle.h"
 
 namespace {
 

@@ -26,6 +26,7 @@ CACHE = pathlib.Path(os.environ.get("LEGER_CACHE") or
                      pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "leger")
 # Stages that mostly wait run beside the others once the build is there.
 BESIDE = ("host", "tailnet")
+POLITENESS = 10
 DOCTEST = re.compile(r"^\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped", re.MULTILINE)
 # Debian's name for it has a version, so the sanitizers do not find it by themselves.
 SYMBOLIZER = ":external_symbolizer_path=/usr/bin/llvm-symbolizer-19" if os.path.exists("/usr/bin/llvm-symbolizer-19") else ""
@@ -43,7 +44,8 @@ def paint(colour, text):
 class Stage:
     """Counts what one stage did and keeps its log."""
 
-    def __init__(self, name):
+    def __init__(self, name, politeness=0):
+        self.politeness = politeness  # of its programs, as nice(1) counts
         self.name, self.passed, self.failed, self.skipped = name, 0, 0, 0
         LOGS.mkdir(parents=True, exist_ok=True)
         self.log = open(LOGS / f"{name}.log", "w", encoding="utf-8", errors="replace")
@@ -71,7 +73,7 @@ class Stage:
         self.log.write(f"$ {' '.join(map(str, command))}\n")
         self.log.flush()
         begin = self.log.tell()
-        process = subprocess.Popen(command, cwd=ROOT, stdin=stdin or subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
+        process = subprocess.Popen(self.politely(command), cwd=ROOT, stdin=stdin or subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
                                    env={**os.environ, **environment}, start_new_session=True)
         try:
             code = process.wait(limit)
@@ -85,6 +87,9 @@ class Stage:
         with open(self.log.name, encoding="utf-8", errors="replace") as file:
             file.seek(begin)
             return code, file.read()
+
+    def politely(self, command):
+        return ["nice", "-n", str(self.politeness), *command] if self.politeness else command
 
     def show_end(self, output, lines=25):
         for line in output.rstrip().splitlines()[-lines:]:
@@ -170,7 +175,7 @@ def run_programs(stage, found, wanted):
     if not found:
         stage.fail(f"no {wanted} was found")
     # Two at a time: much of their time is waiting.
-    with Apart(2, [[str(path), "--no-colors=true"] for path in found], PROGRAM_LIMIT, SANITIZERS) as runs:
+    with Apart(2, [stage.politely([str(path), "--no-colors=true"]) for path in found], PROGRAM_LIMIT, SANITIZERS) as runs:
         for path, run in zip(found, runs):
             code, output = run.result()
             stage.log.write(f"$ {path}\n{output}\n")
@@ -312,8 +317,8 @@ STAGES = {
 }
 
 
-def run_stage(name):
-    stage = Stage(name)
+def run_stage(name, politeness=0):
+    stage = Stage(name, politeness)
     print(paint("1", f"== {name}"), flush=True)
     begin = time.monotonic()
     STAGES[name](stage)
@@ -323,13 +328,14 @@ def run_stage(name):
 
 
 def run_stages(names):
-    """Runs stages one after the other; those of hosts beside the others, since they mostly wait."""
+    """Runs stages one after the other; those of hosts beside the others, since they mostly wait. What takes every core,
+    compilers above all, then lets them go first."""
     with concurrent.futures.ThreadPoolExecutor(1) as beside:
         done, waiting = [], []
         for name in names:
             if name in BESIDE and "build" in names:
                 continue
-            done.append(run_stage(name))
+            done.append(run_stage(name, POLITENESS if waiting else 0))
             if name == "build":
                 waiting += [beside.submit(run_stage, later) for later in BESIDE if later in names]
         return done + [future.result() for future in waiting]

@@ -170,7 +170,7 @@ class Leaving(unittest.TestCase):
             end(process)
             self.assertNotEqual(process.wait(60), 0)
             # sudo may be gone a moment before what it ran.
-            wait_until(lambda: not processes_with(folder) and not os.path.exists(cgroup), limit=20)
+            wait_until(lambda: not processes_with(folder) and not os.path.exists(cgroup), limit=60)
         host.boot()
         self.assertEqual(host.run("root", "true").code, 0)
 

@@ -29,7 +29,11 @@ class Path(HostCase):
         self.succeeds(self.host.leger("releases", "upload", "hello.tar.gz"))
 
     def install(self):
-        self.succeeds(self.host.leger("deploy", "install", "latest"))
+        def outcome():
+            """legerd, started again after a crash, has looked for what was interrupted"""
+            tried = self.host.leger("deploy", "install", "latest")
+            return None if "is finishing what was interrupted" in tried.err else tried
+        self.succeeds(wait_until(outcome, 60))
         self.app_answers()
 
     def app_answers(self):

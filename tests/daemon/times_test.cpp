@@ -264,7 +264,7 @@ TEST_CASE("a thousand silent connections are gone after 10 s") {
   clients.reserve(1000);
   for (int i = 0; i < 1000; ++i) {
     clients.push_back(daemon.tcp());
-    if (i % 100 == 0) daemon.settle();
+    daemon.settle();  // since 1.45 libuv accepts one connection a turn, and its time counts from there
   }
   daemon.advance(kHead - 1);
   for (Client& client : clients) CHECK(client.is_quiet());

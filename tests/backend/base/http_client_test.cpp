@@ -137,8 +137,11 @@ struct Fixture {
   }
 };
 
+// The server closes after each answer and says so: a client that found out by itself might try the connection again
+// just then.
 std::string answer(const std::string& headers, const std::string& body) {
-  return "HTTP/1.1 200 OK\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "HTTP/1.1 200 OK\r\nConnection: close\r\n" + headers + "Content-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + body;
 }
 
 // The error's message, or nothing.
@@ -238,8 +241,8 @@ TEST_CASE("every status is an answer, a redirect is not followed") {
 TEST_CASE("an answer longer than allowed is an error, one of exactly that length is not") {
   Fixture f;
   const Server whole(answer("", std::string(1000, 'x')));
-  const Server chunked("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" + std::string(1000, 'x') +
-                       "\r\n0\r\n\r\n");
+  const Server chunked("HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n" +
+                       std::string(1000, 'x') + "\r\n0\r\n\r\n");
   for (const Server* server : {&whole, &chunked}) {
     for (const std::size_t most : {999U, 1000U, 1001U}) {
       HttpRequest request;

@@ -136,11 +136,12 @@ void Daemon::make_services() {
 Task<Result<void>> Daemon::start(std::vector<HandedSocket> handed) {
   auto opened = open_doors(std::move(handed));
   if (!opened) co_return opened;
+  // In the turn that opened the doors: a deployment that comes in before recovery has begun would be swept away by it.
+  loop_.spawn(deployer_->recover(), [this](std::exception_ptr) { log_.error("recovery failed with an exception"); });
   co_await watchdog_.check();
   loop_.spawn(watchdog_.run(), [this](std::exception_ptr) { log_.error("the self-check failed with an exception"); });
   loop_.spawn(node_.run(), [this](std::exception_ptr) { log_.error("asking tailscaled failed with an exception"); });
   loop_.spawn(session_clock_.run(), [this](std::exception_ptr) { log_.error("the clock failed with an exception"); });
-  loop_.spawn(deployer_->recover(), [this](std::exception_ptr) { log_.error("recovery failed with an exception"); });
   notify_ready("serving");
   co_return Result<void>();
 }

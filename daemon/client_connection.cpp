@@ -1,9 +1,11 @@
 #include "daemon/client_connection.h"
 
+#include <string.h>
 #include <sys/socket.h>
 
 #include <utility>
 
+#include "backend/base/secret.h"
 #include "daemon/tls_stream.h"
 
 namespace leger {
@@ -100,6 +102,7 @@ void ClientConnection::on_read(uv_stream_t* stream, ssize_t length, const uv_buf
       self.decrypt(bytes);
     } else {
       self.input_.append(bytes);
+      explicit_bzero(buffer->base, bytes.size());  // it may hold a secret, and serves others next
     }
   } else if (length < 0) {
     self.ended_ = true;
@@ -137,7 +140,7 @@ void ClientConnection::flush_tls() {
 void ClientConnection::consume(std::size_t bytes) {
   consumed_ += bytes;
   if (consumed_ == input_.size()) {
-    input_.clear();
+    wipe(input_);  // it may have held a secret
     consumed_ = 0;
     if (input_.capacity() > kInputLimit / 2) input_.shrink_to_fit();
   }

@@ -82,7 +82,8 @@ Task<Result<void>> Daemon::find_owner() {
 }
 
 Task<Result<void>> Daemon::open_vault() {
-  auto vault = co_await Vault::open(secrets_, {config_.credentials_directory, config_.key_file}, loop_.clock());
+  auto vault =
+      co_await Vault::open(keys_, {config_.credentials_directory, config_.key_file, config_.state_dir}, loop_.clock());
   if (!vault) co_return Fail(vault.error());
   vault_ = std::move(*vault);
   co_return Result<void>();
@@ -94,12 +95,15 @@ void Daemon::make_services() {
   if (control_api_ && node_.known() != nullptr) {
     log_.warning("the control API is asked in place of tailscaled, which answers here too", {{"KEY", "api_key_file"}});
   }
-  session_service_.emplace(sessions_, *vault_, session_clock_);
+  key_rotation_.emplace(loop_, log_, keys_, *vault_, audit_);
+  session_service_.emplace(sessions_, *vault_, session_clock_, audit_);
   sign_ins_.emplace(*identities_, accounts_, *session_service_, loop_.clock());
-  secret_service_.emplace(secrets_, *vault_, loop_.clock(), config_.secret_versions);
+  secret_service_.emplace(secrets_, *vault_, audit_, config_.secret_versions,
+                          [this](std::uint64_t seals) { key_rotation_->note_seals(seals); });
   deployer_.emplace(DeployParts{.loop = loop_,
                                 .log = log_,
                                 .deployments = deployments_,
+                                .audit = audit_,
                                 .releases = release_service_,
                                 .secrets = *secret_service_,
                                 .installer = installer_,
@@ -113,6 +117,7 @@ void Daemon::make_services() {
                                 .environment_json = environment_json_,
                                 .is_degraded = watchdog_.is_degraded(),
                                 .browser_url = [this] { return browser_url(); },
+                                .audit = audit_,
                                 .accounts = accounts_,
                                 .identities = *identities_,
                                 .sign_ins = *sign_ins_,
@@ -120,7 +125,8 @@ void Daemon::make_services() {
                                 .secrets = *secret_service_,
                                 .releases = release_service_,
                                 .deployer = *deployer_,
-                                .services = service_status_});
+                                .services = service_status_,
+                                .keys = *key_rotation_});
   guard_.emplace(GuardParts{.loop = loop_,
                             .log = log_,
                             .sessions = *session_service_,
@@ -141,6 +147,9 @@ Task<Result<void>> Daemon::start(std::vector<HandedSocket> handed) {
   co_await watchdog_.check();
   loop_.spawn(watchdog_.run(), [this](std::exception_ptr) { log_.error("the self-check failed with an exception"); });
   loop_.spawn(node_.run(), [this](std::exception_ptr) { log_.error("asking tailscaled failed with an exception"); });
+  loop_.spawn(audit_.run(), [this](std::exception_ptr) { log_.error("the audit failed with an exception"); });
+  loop_.spawn(key_rotation_->run(),
+              [this](std::exception_ptr) { log_.error("key rotation failed with an exception"); });
   loop_.spawn(session_clock_.run(), [this](std::exception_ptr) { log_.error("the clock failed with an exception"); });
   notify_ready("serving");
   co_return Result<void>();
@@ -223,8 +232,10 @@ Task<void> Daemon::stop() {
   watchdog_.stop();
   node_.stop();
   session_clock_.stop();
+  key_rotation_->stop();
   if (certificates_) certificates_->stop();
   co_await server_->shut_down(kGraceMs);
+  co_await audit_.stop();
   tailnet_http_.stop();
 }
 

@@ -15,8 +15,10 @@
 #include "backend/base/loop.h"
 #include "backend/base/task.h"
 #include "backend/service/accounts.h"
+#include "backend/service/audit_log.h"
 #include "backend/service/deployer.h"
 #include "backend/service/identities.h"
+#include "backend/service/key_rotation.h"
 #include "backend/service/release_service.h"
 #include "backend/service/secret_service.h"
 #include "backend/service/service_status.h"
@@ -25,8 +27,10 @@
 #include "backend/service/sign_in.h"
 #include "backend/service/this_node.h"
 #include "backend/service/vault.h"
+#include "backend/store/audit.h"
 #include "backend/store/database.h"
 #include "backend/store/deployments.h"
+#include "backend/store/keys.h"
 #include "backend/store/releases.h"
 #include "backend/store/secrets.h"
 #include "backend/store/sessions.h"
@@ -85,6 +89,8 @@ class Daemon {
   SqliteReleases releases_{*database_};
   Deployments deployments_{*database_};
   SqliteSessions sessions_{*database_};
+  KeyStore keys_{*database_};
+  AuditStore audit_rows_{*database_};
   Watchdog watchdog_{loop_, log_, *database_};
   HttpClient http_{loop_};
   HttpClient tailnet_http_{loop_};  // of its own, so that a stop need not wait for a certificate
@@ -92,6 +98,7 @@ class Daemon {
   std::optional<ControlApi> control_api_;  // where the configuration has a key for it
   ThisNode node_{loop_, tailscaled_};
   SessionClock session_clock_{loop_, sessions_};
+  AuditLog audit_{loop_, log_, audit_rows_, session_clock_, config_.audit_days};
   Accounts accounts_{users_, loop_.clock(), node_, {.owner = config_.owner, .operators = config_.operators}};
   RateLimits rate_limits_{loop_.clock(), config_.limits};
   PodmanApi podman_{http_, config_.podman_socket};
@@ -103,6 +110,7 @@ class Daemon {
   ReleaseService release_service_{loop_, releases_, config_.state_dir + "/releases"};
   ServiceStatusReader service_status_{deployments_, units_, podman_};
   std::unique_ptr<Vault> vault_;
+  std::optional<KeyRotation> key_rotation_;
   std::string tcp_address_;  // of the first TCP door; empty: there is none
   std::optional<Identities> identities_;
   std::optional<SessionService> session_service_;

@@ -109,6 +109,7 @@ Task<Result<Caller>> Guard::authenticate(std::string authorization, Peer peer, P
   if (!is_operator) {
     proof.authorization.clear();
     if (away) co_return Fail(is_operator.error());
+    proof.mismatch = true;
     parts_.log.warning("a token was refused", {{"WHY", is_operator.error().message},
                                                {"SESSION", session->id},
                                                {"USER_UUID", session->user_uuid},
@@ -123,6 +124,7 @@ Task<Result<Caller>> Guard::authenticate(std::string authorization, Peer peer, P
                       .is_operator = *is_operator,
                       .session_id = session->id,
                       .binding = session->binding},
+           .mismatch = false,
            .budget = parts_.limits.budget_of("user " + session->user_uuid)};
   co_return proof.caller;
 }

@@ -43,6 +43,7 @@ struct Proof {
   std::uint64_t generation = 0;  // of the sessions, when the token was looked at
   std::uint64_t at_ms = 0;       // when the identity behind it was proven
   Caller caller;
+  bool mismatch = false;                       // the last token was of another identity
   std::shared_ptr<RateLimits::Budget> budget;  // of the caller, of the address before one is known
 };
 

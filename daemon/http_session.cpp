@@ -1,7 +1,6 @@
 #include "daemon/http_session.h"
 
 #include <algorithm>
-#include <coroutine>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -10,6 +9,8 @@
 #include "backend/base/text.h"
 #include "daemon/answer_head.h"
 #include "daemon/envelope.h"
+#include "daemon/request_fields.h"
+#include "daemon/route_context.h"
 
 namespace leger {
 namespace {
@@ -17,14 +18,6 @@ namespace {
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t kBodyPart = 64 * 1024;
 constexpr std::size_t kRequestsATurn = 16;  // of one connection
-
-// Lets everybody else have a turn: the loop resumes the waiter when it has looked at all of them.
-struct NextTurn {
-  Loop& loop;
-  bool await_ready() const { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) const { loop.resume_soon(waiter); }
-  void await_resume() const {}
-};
 
 Error timed_out() { return {Code::request_timeout, "The request took too long to arrive.", {}, {}}; }
 Error gone() { return {Code::request_timeout, "The client is gone.", {}, {}}; }
@@ -40,6 +33,21 @@ bool has_type(const Head& head, std::string_view type) {
   std::string_view essence = value->substr(0, value->find(';'));
   while (essence.ends_with(' ')) essence.remove_suffix(1);
   return equal_ignoring_case(essence, type);
+}
+
+bool is_refusal(Code code) {
+  switch (code) {
+    case Code::invalid_token:
+    case Code::tailscale_verification_failed:
+    case Code::account_not_linked:
+    case Code::insufficient_permissions:
+    case Code::forbidden_origin:
+    case Code::unknown_host:
+    case Code::rate_limit_exceeded:
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::uint64_t limit_of(const Route& route) {
@@ -104,6 +112,8 @@ Task<Result<bool>> HttpSession::read_head() {
 
 Task<HttpSession::Next> HttpSession::answer_request() {
   const Head& head = parser_.head();
+  route_ = nullptr;
+  caller_.clear();
   body_ended_ = !head.has_body() && !head.chunked;
   body_bytes_ = 0;
   continue_due_ = head.expects_continue && !body_ended_;
@@ -115,6 +125,7 @@ Task<HttpSession::Next> HttpSession::answer_request() {
   }
   const auto match = services_.router.find(head);
   if (!match) co_return co_await refuse(match.error(), {});
+  route_ = match->route;
   const Caller* caller = services_.guard.proven(head, peer, proof_);
   Caller found;
   // What is open is open to our own account's process as well, but to nobody else who came to the Unix socket.
@@ -125,6 +136,7 @@ Task<HttpSession::Next> HttpSession::answer_request() {
     found = std::move(*identified);
     caller = &found;
   }
+  if (caller != nullptr) caller_ = caller->user_uuid;
   if (auto admitted = Router::admit(*match, head, caller); !admitted) {
     co_return co_await refuse(admitted.error(), match->allow);
   }
@@ -149,7 +161,11 @@ Task<HttpSession::Next> HttpSession::answer_route(const Router::Match& match, Ca
   if (match.route->scope == Scope::open && match.route->method == Method::post) {
     if (auto taken = services_.guard.check_sign_in(peer, proof_); !taken) co_return co_await refuse(taken.error(), {});
   }
-  Request request{.head = parser_.head(), .peer = peer, .caller = std::move(caller), .parameters = match.parameters};
+  Request request{.head = parser_.head(),
+                  .peer = peer,
+                  .caller = std::move(caller),
+                  .id = services_.ids.next(),
+                  .parameters = match.parameters};
   auto response = co_await call_route(*match.route, request);
   if (!response) co_return co_await refuse(std::move(response.error()), {});
   co_return co_await answer(std::move(*response));
@@ -245,7 +261,19 @@ Task<Result<std::string>> HttpSession::read_body_part() {
   co_return part;
 }
 
+// Who was turned away, and from what; by the pattern of the route, since a path may hold anything.
+void HttpSession::record_refusal(const Error& error) {
+  if (!is_refusal(error.code)) return;
+  const Actor actor{.user_uuid = caller_, .source = source_of(connection_.peer()), .request_id = {}};
+  const std::string object = route_ == nullptr ? "" : std::string(route_->pattern);
+  std::string action = std::exchange(proof_.mismatch, false) ? "token_identity_mismatch" : "request";
+  AuditRecord record = services_.context.audit.record(actor, std::move(action), object);
+  record.outcome = name_of(error.code);
+  services_.context.audit.refused(std::move(record));
+}
+
 Task<HttpSession::Next> HttpSession::refuse(Error error, std::string allow) {
+  record_refusal(error);
   co_return co_await answer(failure(error, parser_.head().path, allow));
 }
 
@@ -262,6 +290,7 @@ Task<HttpSession::Next> HttpSession::answer(Response response) {
     sent = co_await connection_.write(out_, static_cast<std::size_t>(taken));
   }
   if (sent && with_body && response.source) sent = co_await send_parts(std::move(response.source));
+  wipe(out_);
   if (out_.capacity() > kBodyPart) out_ = {};
   if (!sent) co_return Next::close;
   if (keep_alive) co_return Next::request;

@@ -13,6 +13,7 @@
 #include "daemon/guard.h"
 #include "daemon/http_types.h"
 #include "daemon/message_parser.h"
+#include "daemon/request_ids.h"
 #include "daemon/router.h"
 
 namespace leger {
@@ -35,6 +36,7 @@ struct HttpServices {
   const Router& router;
   RouteContext& context;
   const bool& is_stopping;  // answers close their connections
+  RequestIds& ids;
 };
 
 class HttpSession {
@@ -60,6 +62,7 @@ class HttpSession {
   Task<Result<void>> send_continue();
   std::uint64_t body_deadline() const;
   Task<Next> refuse(Error error, std::string allow);
+  void record_refusal(const Error& error);
   Task<bool> send_parts(BodySource source);
   Task<void> linger();
   const std::string& date();
@@ -68,6 +71,8 @@ class HttpSession {
   ClientConnection& connection_;
   MessageParser parser_;
   Proof proof_;
+  const Route* route_ = nullptr;  // of the request that is being answered, once it is known
+  std::string caller_;            // and its account
   std::string head_bytes_;
   std::string out_;
   std::string date_;

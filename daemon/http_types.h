@@ -56,6 +56,7 @@ struct Request {
   const Head& head;
   const Peer& peer;
   Caller caller;
+  std::string id;                       // as RequestIds makes them
   std::vector<std::string> parameters;  // of the route's `:names`, in order, percent-decoded
   std::string body;                     // whole, for routes that take JSON
   BodyReader read_body;                 // for routes that take a stream

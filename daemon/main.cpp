@@ -2,6 +2,7 @@
 // usage.
 
 #include <openssl/crypto.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -28,6 +29,14 @@ void protect_memory() {
 #endif
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
+}
+
+// Keeps all memory out of swap, where the limit allows that. Where it does not, libsodium still locks the keys, and the
+// unit's MemorySwapMax=0 keeps the rest out.
+void lock_memory() {
+  rlimit lockable{};
+  const bool unlimited = getrlimit(RLIMIT_MEMLOCK, &lockable) == 0 && lockable.rlim_cur == RLIM_INFINITY;
+  if (unlimited) mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
 }
 
 // Where OpenSSL keeps private keys: locked, not dumped, between guard pages. Where memory cannot be locked it serves
@@ -126,6 +135,7 @@ int main(int argc, char** argv) {
   const leger::Options options = leger::read_options(argc, argv);
   if (options.exit_code) return *options.exit_code;
   leger::protect_memory();
+  leger::lock_memory();
   auto config = leger::load_config(options.flags, leger::process_environment());
   if (!config) return leger::say(config.error());
   if (options.flags.check_config) {

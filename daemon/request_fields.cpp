@@ -12,6 +12,12 @@ Fail invalid(std::string message) { return Fail({Code::invalid_request, std::mov
 
 }  // namespace
 
+std::string source_of(const Peer& peer) { return peer.is_unix ? "socket" : peer.ip; }
+
+Actor actor_of(const Request& request) {
+  return {.user_uuid = request.caller.user_uuid, .source = source_of(request.peer), .request_id = request.id};
+}
+
 Result<Json> read_object(const Request& request, std::initializer_list<std::string_view> known) {
   auto body = parse_json(request.body);
   if (!body) return body;

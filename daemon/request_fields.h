@@ -11,9 +11,15 @@
 
 #include "backend/base/error.h"
 #include "backend/base/json.h"
+#include "backend/service/actor.h"
 #include "daemon/http_types.h"
 
 namespace leger {
+
+// Where a peer is, for the record: its address, or `socket` for the Unix socket.
+std::string source_of(const Peer& peer);
+// Who asks, for the record.
+Actor actor_of(const Request& request);
 
 // The body as an object that has no other fields than `known`; invalid_request otherwise.
 Result<Json> read_object(const Request& request, std::initializer_list<std::string_view> known);

@@ -118,6 +118,14 @@ Result<void> Router::admit(const Match& match, const Head& head, const Caller* c
   if (match.route == nullptr) {
     return Fail({Code::method_not_allowed, "This path does not take this method.", {}, {}});
   }
+  // No session is behind the Unix socket. An operator from elsewhere, or a stolen token, is not at the host.
+  const bool is_here = caller != nullptr && caller->is_operator && caller->session_id.empty();
+  if (match.route->scope == Scope::host && !is_here) {
+    return Fail({Code::insufficient_permissions,
+                 "This is done only over the Unix socket.",
+                 "Run it on the host itself, without --server.",
+                 {}});
+  }
   if (match.route->scope != Scope::op || (caller != nullptr && caller->is_operator)) return {};
   return Fail(
       {Code::insufficient_permissions,

@@ -17,7 +17,8 @@ namespace leger {
 
 struct RouteContext;
 
-enum class Scope { open, user, op };  // public; any signed-in user; operators of this host
+// Public; any signed-in user; operators of this host, from anywhere; the host's own account, at the Unix socket.
+enum class Scope { open, user, op, host };
 enum class Body { none, json, bundle };
 
 using Handler = Task<Result<Response>> (*)(RouteContext&, Request&);

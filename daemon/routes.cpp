@@ -34,6 +34,8 @@ constexpr std::array kRoutes{
     Route{Method::post, "/secrets/set", Scope::user, Body::json, set_named_secret},
     Route{Method::del, "/api/secrets/:name", Scope::user, Body::none, delete_secret},
     Route{Method::del, "/secrets/:name", Scope::user, Body::none, delete_secret},
+    Route{Method::get, "/api/secrets/:name/versions", Scope::user, Body::none, list_secret_versions},
+    Route{Method::post, "/api/secrets/:name/rollback", Scope::user, Body::json, roll_back_secret},
 
     Route{Method::get, "/api/releases", Scope::user, Body::none, list_releases},
     Route{Method::get, "/api/releases/latest", Scope::user, Body::none, get_latest_release},
@@ -46,6 +48,12 @@ constexpr std::array kRoutes{
     Route{Method::del, "/api/deployments/:name", Scope::op, Body::none, remove_deployment},
 
     Route{Method::get, "/api/services", Scope::op, Body::none, list_services},
+
+    Route{Method::get, "/api/audit", Scope::user, Body::none, list_audit},
+    Route{Method::get, "/api/audit/verify", Scope::op, Body::none, verify_audit},
+
+    Route{Method::post, "/api/admin/keys/data/rotate", Scope::host, Body::none, rotate_data_key},
+    Route{Method::post, "/api/admin/keys/kek/rotate", Scope::host, Body::json, rotate_kek},
 
     Route{Method::get, "/auth/callback", Scope::open, Body::none, get_page},
     Route{Method::get, "/*", Scope::open, Body::none, get_page},

@@ -28,6 +28,8 @@ Task<Result<Response>> get_secret(RouteContext& context, Request& request);
 Task<Result<Response>> set_secret(RouteContext& context, Request& request);
 Task<Result<Response>> set_named_secret(RouteContext& context, Request& request);
 Task<Result<Response>> delete_secret(RouteContext& context, Request& request);
+Task<Result<Response>> list_secret_versions(RouteContext& context, Request& request);
+Task<Result<Response>> roll_back_secret(RouteContext& context, Request& request);
 
 Task<Result<Response>> list_releases(RouteContext& context, Request& request);
 Task<Result<Response>> get_latest_release(RouteContext& context, Request& request);
@@ -40,5 +42,11 @@ Task<Result<Response>> start_deployment(RouteContext& context, Request& request)
 Task<Result<Response>> remove_deployment(RouteContext& context, Request& request);
 
 Task<Result<Response>> list_services(RouteContext& context, Request& request);
+
+Task<Result<Response>> rotate_data_key(RouteContext& context, Request& request);
+Task<Result<Response>> rotate_kek(RouteContext& context, Request& request);
+
+Task<Result<Response>> list_audit(RouteContext& context, Request& request);
+Task<Result<Response>> verify_audit(RouteContext& context, Request& request);
 
 }  // namespace leger

@@ -125,7 +125,8 @@ std::string client_of(const Head& head) {
 Task<Result<Response>> sign_in_cli(RouteContext& context, Request& request) {
   auto claims = claims_of(request);
   if (!claims) co_return Fail(claims.error());
-  const auto signed_in = co_await context.sign_ins.by_claims(address_of(request.peer), std::move(*claims));
+  const auto signed_in =
+      co_await context.sign_ins.by_claims(actor_of(request), address_of(request.peer), std::move(*claims));
   if (!signed_in) co_return refused(context, request, signed_in.error());
   co_return token_response(*signed_in);
 }
@@ -133,7 +134,7 @@ Task<Result<Response>> sign_in_cli(RouteContext& context, Request& request) {
 Task<Result<Response>> sign_in_web(RouteContext& context, Request& request) {
   const auto body = read_object(request, {});
   if (!body) co_return Fail(body.error());
-  const auto signed_in = co_await context.sign_ins.by_browser(address_of(request.peer));
+  const auto signed_in = co_await context.sign_ins.by_browser(actor_of(request), address_of(request.peer));
   if (!signed_in) co_return refused(context, request, signed_in.error());
   co_return token_response(*signed_in);
 }
@@ -171,8 +172,8 @@ Task<Result<Response>> exchange_code(RouteContext& context, Request& request) {
   if (!code) co_return Fail(code.error());
   auto verifier = optional_text(*body, "verifier");
   if (!verifier) co_return Fail(verifier.error());
-  const auto signed_in = co_await context.sign_ins.exchange(address_of(request.peer), std::move(*code),
-                                                            std::move(*verifier), client_of(request.head));
+  const auto signed_in = co_await context.sign_ins.exchange(
+      actor_of(request), address_of(request.peer), std::move(*code), std::move(*verifier), client_of(request.head));
   if (!signed_in) co_return refused(context, request, signed_in.error());
   co_return token_response(*signed_in);
 }
@@ -201,7 +202,7 @@ Task<Result<Response>> log_out(RouteContext& context, Request& request) {
   if (caller.session_id.empty()) {
     co_return Fail({Code::invalid_request, "The Unix socket has no session to be ended.", {}, {}});
   }
-  const auto revoked = co_await context.sessions.revoke(caller.user_uuid, caller.session_id);
+  const auto revoked = co_await context.sessions.revoke(actor_of(request), caller.session_id);
   if (!revoked) co_return Fail(revoked.error());
   co_return success({{"id", caller.session_id}, {"revoked", true}});
 }
@@ -216,7 +217,7 @@ Task<Result<Response>> list_sessions(RouteContext& context, Request& request) {
 
 Task<Result<Response>> revoke_session(RouteContext& context, Request& request) {
   std::string id = request.parameters.front();
-  const auto revoked = co_await context.sessions.revoke(request.caller.user_uuid, id);
+  const auto revoked = co_await context.sessions.revoke(actor_of(request), id);
   if (!revoked) co_return Fail(revoked.error());
   co_return success({{"id", std::move(id)}, {"revoked", true}});
 }

@@ -55,14 +55,14 @@ Task<Result<Response>> start_deployment(RouteContext& context, Request& request)
   const auto version = optional_number(*body, "version");
   if (!version) co_return Fail(version.error());
   if (!*version) co_return Fail({Code::invalid_request, "The field \"version\" is missing.", {}, {}});
-  const auto id = co_await context.deployer.install(request.caller.user_uuid, **version);
+  const auto id = co_await context.deployer.install(actor_of(request), **version);
   if (!id) co_return Fail(id.error());
   co_return success({{"id", *id}}, 202);
 }
 
 Task<Result<Response>> remove_deployment(RouteContext& context, Request& request) {
   const bool volumes = request.query("volumes") == "true";
-  const auto id = co_await context.deployer.remove(request.caller.user_uuid, request.parameters.front(),
+  const auto id = co_await context.deployer.remove(actor_of(request), request.parameters.front(),
                                                    volumes ? Deployer::Volumes::remove : Deployer::Volumes::keep);
   if (!id) co_return Fail(id.error());
   co_return success({{"id", *id}}, 202);

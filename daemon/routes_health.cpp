@@ -6,7 +6,7 @@ namespace leger {
 Task<Result<Response>> get_health(RouteContext& context, Request&) {
   Response response;
   response.body = R"({"status":")";
-  response.body += context.is_degraded ? "degraded" : "healthy";
+  response.body += context.is_degraded || context.audit.is_failing() ? "degraded" : "healthy";
   response.body += R"(","service":"legerd","version":")" LEGER_VERSION R"(","environment":)";
   response.body += context.environment_json;
   response.body += R"(,"timestamp":")";

@@ -47,6 +47,31 @@ struct SecretPages {
   }
 };
 
+// The answer with a value, put together by hand: in a buffer that does not move, so that no copy of the value stays
+// behind. Names and times need no escapes.
+std::string with_value(const SecretValue& secret) {
+  constexpr std::size_t kMostEscaped = 6;  // bytes that JSON makes of one
+  constexpr std::size_t kRest = 512;
+  const std::string_view value = secret.value.reveal();
+  const SecretInfo& info = secret.info;
+  std::string body;
+  body.reserve(value.size() * kMostEscaped + kRest);
+  body += R"({"success":true,"data":{"name":")" + info.name + '"';
+  if (is_utf8(value)) {
+    body += R"(,"value":)";
+    append_json_string(body, value);
+  } else {
+    body += R"(,"value_base64":")";
+    std::string text = base64_encode(value);
+    body += text;
+    body += '"';
+    wipe(text);
+  }
+  body += R"(,"version":)" + std::to_string(info.version) + R"(,"created_at":")" + info.created_at +
+          R"(","updated_at":")" + info.updated_at + R"("}})";
+  return body;
+}
+
 Result<Secret> value_of(Json& body) {
   const bool as_text = body.contains("value");
   if (as_text == body.contains("value_base64")) {
@@ -68,20 +93,23 @@ Result<Secret> value_of(Json& body) {
   return value;
 }
 
+Response changed(const PutOutcome& put) {
+  Json data{{"name", put.info.name},
+            {"version", put.info.version},
+            {"created_at", put.info.created_at},
+            {"updated_at", put.info.updated_at}};
+  data["message"] = put.created ? "created successfully" : "updated successfully";
+  return success(data, put.created ? 201 : 200);
+}
+
 Task<Result<Response>> set(RouteContext& context, Request& request, std::string name, Json body) {
   const auto if_version = optional_number(body, "if_version");
   if (!if_version) co_return Fail(if_version.error());
   auto value = value_of(body);
   if (!value) co_return Fail(value.error());
-  const auto put =
-      co_await context.secrets.set(request.caller.user_uuid, std::move(name), std::move(*value), *if_version);
+  const auto put = co_await context.secrets.set(actor_of(request), std::move(name), std::move(*value), *if_version);
   if (!put) co_return Fail(put.error());
-  Json data{{"name", put->info.name},
-            {"version", put->info.version},
-            {"created_at", put->info.created_at},
-            {"updated_at", put->info.updated_at}};
-  data["message"] = put->created ? "created successfully" : "updated successfully";
-  co_return success(data, put->created ? 201 : 200);
+  co_return changed(*put);
 }
 
 }  // namespace
@@ -113,21 +141,35 @@ Task<Result<Response>> list_secrets(RouteContext& context, Request& request) {
 Task<Result<Response>> get_secret(RouteContext& context, Request& request) {
   const auto version = query_number(request, "version", 1, INT64_MAX);
   if (!version) co_return Fail(version.error());
-  const auto secret = context.secrets.get(request.caller.user_uuid, request.parameters.front(), *version);
+  const auto secret = co_await context.secrets.read(actor_of(request), request.parameters.front(), *version);
   if (!secret) co_return Fail(secret.error());
-  const std::string_view value = secret->value.reveal();
-  Json data{{"name", secret->info.name}};
-  if (is_utf8(value)) {
-    data["value"] = value;
-  } else {
-    data["value_base64"] = base64_encode(value);
-  }
-  data["version"] = secret->info.version;
-  data["created_at"] = secret->info.created_at;
-  data["updated_at"] = secret->info.updated_at;
-  Response response = success(data);
+  Response response;
+  response.body = with_value(*secret);
   response.headers.emplace_back("Cache-Control", "no-store");
   co_return response;
+}
+
+Task<Result<Response>> list_secret_versions(RouteContext& context, Request& request) {
+  const auto versions = context.secrets.versions(request.caller.user_uuid, request.parameters.front());
+  if (!versions) co_return Fail(versions.error());
+  Json list = Json::array();
+  for (const SecretVersion& one : *versions) {
+    list.push_back({{"version", one.version}, {"created_at", one.created_at}, {"current", one.is_current}});
+  }
+  co_return success({{"versions", std::move(list)}});
+}
+
+Task<Result<Response>> roll_back_secret(RouteContext& context, Request& request) {
+  const auto body = read_object(request, {"version"});
+  if (!body) co_return Fail(body.error());
+  const auto version = optional_number(*body, "version");
+  if (!version) co_return Fail(version.error());
+  if (!*version || **version == 0) {
+    co_return Fail({Code::invalid_request, "The field \"version\" must be the number of a version.", {}, {}});
+  }
+  const auto put = co_await context.secrets.roll_back(actor_of(request), request.parameters.front(), **version);
+  if (!put) co_return Fail(put.error());
+  co_return changed(*put);
 }
 
 Task<Result<Response>> set_secret(RouteContext& context, Request& request) {
@@ -146,7 +188,7 @@ Task<Result<Response>> set_named_secret(RouteContext& context, Request& request)
 
 Task<Result<Response>> delete_secret(RouteContext& context, Request& request) {
   std::string name = request.parameters.front();
-  const auto deleted_at = co_await context.secrets.remove(request.caller.user_uuid, name);
+  const auto deleted_at = co_await context.secrets.remove(actor_of(request), name);
   if (!deleted_at) co_return Fail(deleted_at.error());
   co_return success({{"name", std::move(name)}, {"deleted", true}, {"deleted_at", *deleted_at}});
 }

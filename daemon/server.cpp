@@ -41,7 +41,7 @@ Server::Server(Loop& loop, const Log& log, const Guard& guard, const Router& rou
                const Limits& limits)
     : loop_(loop),
       log_(log),
-      services_{loop, log, guard, router, context, stopping_},
+      services_{loop, log, guard, router, context, stopping_, ids_},
       most_tcp_(tcp_limit(limits.connections)),
       most_per_peer_(limits.connections_per_peer),
       all_closed_(loop),

@@ -60,6 +60,7 @@ class Server {
   Loop& loop_;
   const Log& log_;
   bool stopping_ = false;
+  RequestIds ids_;
   HttpServices services_;
   const std::uint32_t most_tcp_;
   const std::uint32_t most_per_peer_;  // 0: no limit

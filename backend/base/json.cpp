@@ -105,6 +105,27 @@ const Json* field(const Json& object, const char* name) {
 
 }  // namespace
 
+void append_json_string(std::string& out, std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  constexpr std::string_view kEscaped = "\b\t\n\f\r\"\\";
+  constexpr std::string_view kLetters = "btnfr\"\\";
+  out += '"';
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (const std::size_t at = kEscaped.find(c); at != std::string_view::npos) {
+      out += '\\';
+      out += kLetters[at];
+    } else if (byte < ' ') {
+      out += "\\u00";
+      out += kDigits[byte >> 4U];
+      out += kDigits[byte & 0xfU];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
 std::optional<std::string> text_field(const Json& object, const char* name) {
   const Json* value = field(object, name);
   if (value == nullptr || !value->is_string()) return std::nullopt;

@@ -32,6 +32,10 @@ Result<Json> parse_reply(std::string_view text, std::string_view who, std::size_
 // The value in JSON text; bytes that are not UTF-8 become U+FFFD.
 std::string dump(const Json& value);
 
+// Appends `text`, which is UTF-8, as a JSON string, as dump() would write it. `out` with room for it does not move: a
+// value that must be wiped afterwards leaves no copy behind.
+void append_json_string(std::string& out, std::string_view text);
+
 // Fields of an object, by type; nothing where the field is absent or of another type.
 std::optional<std::string> text_field(const Json& object, const char* name);
 std::optional<std::int64_t> integer_field(const Json& object, const char* name);

@@ -101,6 +101,14 @@ class OneShot {
   std::shared_ptr<State> state_;
 };
 
+// Lets everybody else have a turn: the loop resumes the waiter when it has looked at all of them.
+struct NextTurn {
+  Loop& loop;
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) const { loop.resume_soon(waiter); }
+  void await_resume() const {}
+};
+
 // Waits `milliseconds` of the loop's clock.
 Task<void> sleep_for(Loop& loop, std::uint64_t milliseconds);
 

@@ -6,6 +6,7 @@
 
 #include "backend/base/log.h"
 #include "backend/base/loop.h"
+#include "backend/service/audit_log.h"
 #include "backend/service/release_service.h"
 #include "backend/service/secret_service.h"
 #include "backend/store/deployments.h"
@@ -22,6 +23,7 @@ struct DeployParts {
   Loop& loop;
   const Log& log;
   Deployments& deployments;
+  const AuditLog& audit;
   ReleaseService& releases;
   SecretService& secrets;
   Installer& installer;

@@ -40,19 +40,22 @@ Result<std::uint64_t> version_of_others(const std::vector<Deployment>& live, con
 
 }  // namespace
 
-Task<Result<void>> put_podman_secrets(DeployParts& parts, std::string user_uuid,
-                                      std::map<std::string, std::uint64_t> versions) {
+Actor deployment_actor(const Deployment& row) {
+  return {.user_uuid = row.user_uuid, .source = "deployment " + row.id, .request_id = {}};
+}
+
+Task<Result<void>> put_podman_secrets(DeployParts& parts, Actor actor, std::map<std::string, std::uint64_t> versions) {
   if (versions.empty()) co_return Result<void>();
   const auto there = co_await parts.podman.secrets();
   if (!there) co_return Fail(there.error());
   for (const auto& [name, version] : versions) {
     const std::string number = std::to_string(version);
     const PodmanSecret* known = find_secret(*there, name);
-    if (has_label(known, "leger.user", user_uuid) && has_label(known, "leger.version", number)) continue;
-    auto secret = parts.secrets.get(user_uuid, name, version);
+    if (has_label(known, "leger.user", actor.user_uuid) && has_label(known, "leger.version", number)) continue;
+    auto secret = co_await parts.secrets.read(actor, name, version);
     if (!secret) co_return Fail(secret.error());
     std::map<std::string, std::string> labels{
-        {"leger.user", user_uuid}, {"leger.name", name}, {"leger.version", number}};
+        {"leger.user", actor.user_uuid}, {"leger.name", name}, {"leger.version", number}};
     auto put = co_await parts.podman.put_secret(name, std::move(secret->value), std::move(labels));
     if (!put) co_return Fail(put.error());
   }
@@ -95,7 +98,7 @@ Task<Result<void>> restore_podman_secrets(DeployParts& parts, const Deployment& 
     if (*other != 0) versions.emplace(name, *other);
     if (*other == 0) added.push_back(name);
   }
-  auto put = co_await put_podman_secrets(parts, row.user_uuid, std::move(versions));
+  auto put = co_await put_podman_secrets(parts, deployment_actor(row), std::move(versions));
   auto dropped = co_await drop_podman_secrets(parts, row.user_uuid, row.name, std::move(added));
   co_return put ? dropped : put;
 }

@@ -10,15 +10,18 @@
 
 #include "backend/base/error.h"
 #include "backend/base/task.h"
+#include "backend/service/actor.h"
 #include "backend/service/deploy_parts.h"
 #include "backend/service/generation.h"
 
 namespace leger {
 
+// A deployment as the one who reads secrets, on behalf of whose it is.
+Actor deployment_actor(const Deployment& row);
+
 // Makes or replaces the Podman secrets of `versions` with the values of those versions; one that has its version
 // already is left alone.
-Task<Result<void>> put_podman_secrets(DeployParts& parts, std::string user_uuid,
-                                      std::map<std::string, std::uint64_t> versions);
+Task<Result<void>> put_podman_secrets(DeployParts& parts, Actor actor, std::map<std::string, std::uint64_t> versions);
 
 // Removes those of `names` that carry this account's label and that no live app but `app` uses.
 Task<Result<void>> drop_podman_secrets(DeployParts& parts, std::string user_uuid, std::string app,

@@ -64,9 +64,22 @@ Task<Result<void>> Deployer::set_state(Deployment& row, std::string state) {
   co_return co_await parts_.deployments.update(row);
 }
 
-Task<void> Deployer::finish(Deployment row, std::string state) {
+AuditRecord Deployer::audit_of(const Deployment& row, const Actor& actor, std::string outcome) const {
+  AuditRecord audit = parts_.audit.record(actor, "deployment." + row.kind, row.name);
+  audit.version = row.version;
+  audit.outcome = std::move(outcome);
+  return audit;
+}
+
+// The last state of a deployment, on record with it.
+Task<Result<void>> Deployer::end(Deployment& row, std::string state) {
+  row.state = std::move(state);
   row.finished_at = rfc3339(parts_.loop.clock().wall_seconds());
-  auto written = co_await set_state(row, std::move(state));
+  co_return co_await parts_.deployments.update(row, audit_of(row, deployment_actor(row), row.state));
+}
+
+Task<void> Deployer::finish(Deployment row, std::string state) {
+  auto written = co_await end(row, std::move(state));
   if (!written) {
     parts_.log.error("the end of a deployment cannot be written; it is finished at the next start",
                      {{"APP", row.name}, {"WHY", written.error().message}});
@@ -84,12 +97,12 @@ void Deployer::report(const Deployment& row) const {
   }
 }
 
-Task<Result<std::string>> Deployer::install(std::string user_uuid, std::uint64_t version) {
+Task<Result<std::string>> Deployer::install(Actor actor, std::uint64_t version) {
   auto free = check_free();
   if (!free) co_return Fail(free.error());
-  auto release = parts_.releases.get(user_uuid, version);
+  auto release = parts_.releases.get(actor.user_uuid, version);
   if (!release) co_return Fail(release.error());
-  co_return co_await start_install(std::move(user_uuid), std::move(*release));
+  co_return co_await start_install(std::move(actor), std::move(*release));
 }
 
 Result<void> Deployer::check_owner(const std::string& user_uuid, const std::string& name,
@@ -102,17 +115,17 @@ Result<void> Deployer::check_owner(const std::string& user_uuid, const std::stri
                {}});
 }
 
-Task<Result<std::string>> Deployer::start_install(std::string user_uuid, Release release) {
+Task<Result<std::string>> Deployer::start_install(Actor actor, Release release) {
   Hold hold(*this, Busy::deploying);
   running_id_ = random_uuid();
   auto live = parts_.deployments.live(release.deployment_name);
   if (!live) co_return Fail(live.error());
   auto settled = co_await settle_failed(release.deployment_name);
   if (!settled) co_return Fail(settled.error());
-  auto ours = check_owner(user_uuid, release.deployment_name, *live);
+  auto ours = check_owner(actor.user_uuid, release.deployment_name, *live);
   if (!ours) co_return Fail(ours.error());
   Deployment row{.id = running_id_,
-                 .user_uuid = std::move(user_uuid),
+                 .user_uuid = actor.user_uuid,
                  .name = release.deployment_name,
                  .version = release.version,
                  .kind = "install",
@@ -120,7 +133,7 @@ Task<Result<std::string>> Deployer::start_install(std::string user_uuid, Release
                  .created_at = rfc3339(parts_.loop.clock().wall_seconds())};
   auto prepared = co_await stage_and_judge(row, std::move(release), std::move(*live));
   Result<void> added;
-  if (prepared) added = co_await parts_.deployments.add(row);
+  if (prepared) added = co_await parts_.deployments.add(row, audit_of(row, actor, "started"));
   if (!prepared || !added) {
     co_await drop_staging(row.id);
     co_return Fail(prepared ? added.error() : prepared.error());
@@ -146,6 +159,7 @@ Task<Result<Prepared>> Deployer::stage_and_judge(Deployment& row, Release releas
   if (!prepared) co_return Fail(prepared.error());
   row.plan = plan_json(prepared->plan, prepared->staged);
   row.journal = to_json(prepared->staged);
+  row.secrets = prepared->staged.secrets;
   co_return prepared;
 }
 
@@ -174,7 +188,7 @@ Task<Result<void>> Deployer::apply(Deployment& row, const Prepared& prepared) {
 }
 
 Task<Result<void>> Deployer::switch_over(const Deployment& row, const Prepared& prepared) {
-  auto done = co_await put_podman_secrets(parts_, row.user_uuid, prepared.staged.secrets);
+  auto done = co_await put_podman_secrets(parts_, deployment_actor(row), prepared.staged.secrets);
   if (done) done = co_await stop_units(parts_, prepared.plan.stop);
   if (done && prepared.plan.switches) {
     done = co_await offload(parts_.loop, [&] { return parts_.installer.switch_in(row.id, row.name); });
@@ -187,8 +201,7 @@ Task<Result<void>> Deployer::switch_over(const Deployment& row, const Prepared& 
 Task<Result<void>> Deployer::commit(Deployment& row) {
   Deployment committed = row;
   committed.live = true;
-  committed.finished_at = rfc3339(parts_.loop.clock().wall_seconds());
-  auto written = co_await set_state(committed, "deployed");
+  auto written = co_await end(committed, "deployed");
   if (written) report(committed);
   co_return written;
 }

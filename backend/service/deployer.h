@@ -11,6 +11,7 @@
 
 #include "backend/base/error.h"
 #include "backend/base/task.h"
+#include "backend/service/actor.h"
 #include "backend/service/deploy_parts.h"
 #include "backend/service/generation.h"
 #include "backend/service/preflight.h"
@@ -23,12 +24,12 @@ class Deployer {
 
   // Stages and judges the release; when it may be installed, gives the id of the deployment that goes on by itself.
   // release_not_found, conflict while another runs or the name is another's, preflight_failed.
-  Task<Result<std::string>> install(std::string user_uuid, std::uint64_t version);
+  Task<Result<std::string>> install(Actor actor, std::uint64_t version);
 
   enum class Volumes { keep, remove };
   // Takes the app away; gives the id of the deployment that goes on by itself. deployment_not_found, conflict; what
   // Podman or systemd say where they do not answer, and nothing is touched then.
-  Task<Result<std::string>> remove(std::string user_uuid, std::string name, Volumes volumes);
+  Task<Result<std::string>> remove(Actor actor, std::string name, Volumes volumes);
 
   Result<std::vector<Deployment>> list(const DeploymentQuery& query) { return parts_.deployments.list(query); }
   Result<std::uint64_t> count(const std::string& name) { return parts_.deployments.count(name); }
@@ -64,12 +65,14 @@ class Deployer {
   Task<Result<void>> set_state(Deployment& row, std::string state);
   Task<void> finish(Deployment row, std::string state);
   void report(const Deployment& row) const;
+  AuditRecord audit_of(const Deployment& row, const Actor& actor, std::string outcome) const;
+  Task<Result<void>> end(Deployment& row, std::string state);
   Task<void> drop_staging(std::string id);
   // Removes every staging folder that neither a live app nor an unfinished rollback needs.
   Task<void> sweep_staging();
   bool is_needed(const std::string& staging_id);
 
-  Task<Result<std::string>> start_install(std::string user_uuid, Release release);
+  Task<Result<std::string>> start_install(Actor actor, Release release);
   Result<void> check_owner(const std::string& user_uuid, const std::string& name,
                            const std::optional<Deployment>& live);
   Task<Result<Manifest>> stage(std::string id, Release release);

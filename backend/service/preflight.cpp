@@ -37,9 +37,9 @@ std::set<std::string> wanted_secrets(const Manifest& manifest, const Generation&
 void find_secrets(DeployParts& parts, const std::string& user_uuid, const std::set<std::string>& names,
                   Generation& staged, std::vector<Finding>& findings) {
   for (const std::string& name : names) {
-    const auto secret = parts.secrets.get(user_uuid, name, std::nullopt);
+    const auto secret = parts.secrets.check(user_uuid, name);
     if (secret) {
-      staged.secrets.emplace(name, secret->info.version);
+      staged.secrets.emplace(name, secret->version);
     } else if (secret.error().code == Code::secret_not_found) {
       deny(findings, "missing-secret", name,
            std::format("the secret \"{0}\" is not there; make it with: leger secrets set {0} -", name));

@@ -37,17 +37,17 @@ Error left_over(Error why, const std::string& app) {
 
 }  // namespace
 
-Task<Result<std::string>> Deployer::remove(std::string user_uuid, std::string name, Volumes volumes) {
+Task<Result<std::string>> Deployer::remove(Actor actor, std::string name, Volumes volumes) {
   auto free = check_free();
   if (!free) co_return Fail(free.error());
   Hold hold(*this, Busy::deploying);
   running_id_ = random_uuid();
-  const auto generation = co_await check_removable(user_uuid, name);
+  const auto generation = co_await check_removable(actor.user_uuid, name);
   if (!generation) co_return Fail(generation.error());
   const auto live = parts_.deployments.live(name);
   if (!live) co_return Fail(live.error());
   Deployment row{.id = running_id_,
-                 .user_uuid = std::move(user_uuid),
+                 .user_uuid = actor.user_uuid,
                  .name = std::move(name),
                  .version = (*live)->version,
                  .kind = "remove",
@@ -55,7 +55,7 @@ Task<Result<std::string>> Deployer::remove(std::string user_uuid, std::string na
                  .created_at = rfc3339(parts_.loop.clock().wall_seconds()),
                  .plan = removal_plan(*generation, volumes),
                  .journal = to_json(*generation)};
-  auto added = co_await parts_.deployments.add(row);
+  auto added = co_await parts_.deployments.add(row, audit_of(row, actor, "started"));
   if (!added) co_return Fail(added.error());
   std::string id = row.id;
   launch(run_remove(std::move(row)), hold);

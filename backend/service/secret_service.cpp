@@ -23,9 +23,8 @@ Result<std::vector<SecretInfo>> SecretService::list(const std::string& user_uuid
 
 Result<std::uint64_t> SecretService::count(const std::string& user_uuid) { return store_.count(user_uuid); }
 
-Result<SecretValue> SecretService::get(const std::string& user_uuid, const std::string& name,
-                                       std::optional<std::uint64_t> version) {
-  if (!is_secret_name(name)) return Fail(bad_name());
+Result<SecretValue> SecretService::open(const std::string& user_uuid, const std::string& name,
+                                        std::optional<std::uint64_t> version) {
   auto stored = store_.get(user_uuid, name, version);
   if (!stored) return Fail(stored.error());
   auto value = vault_.open(user_uuid, *stored);
@@ -33,7 +32,54 @@ Result<SecretValue> SecretService::get(const std::string& user_uuid, const std::
   return SecretValue{std::move(stored->info), std::move(*value)};
 }
 
-Task<Result<PutOutcome>> SecretService::set(std::string user_uuid, std::string name, Secret value,
+Task<Result<SecretValue>> SecretService::read(Actor actor, std::string name, std::optional<std::uint64_t> version) {
+  if (!is_secret_name(name)) co_return Fail(bad_name());
+  auto secret = open(actor.user_uuid, name, version);
+  // What was asked for in vain is on record as well; so an absent secret takes the same way as another's.
+  AuditRecord audit = audit_.record(actor, "secret.read", std::move(name));
+  audit.version = secret ? std::optional(secret->info.version) : version;
+  if (!secret) audit.outcome = name_of(secret.error().code);
+  const auto recorded = co_await audit_.write(std::move(audit));
+  if (!recorded) co_return Fail(recorded.error());
+  co_return secret;
+}
+
+Result<SecretInfo> SecretService::check(const std::string& user_uuid, const std::string& name) {
+  if (!is_secret_name(name)) return Fail(bad_name());
+  auto secret = open(user_uuid, name, std::nullopt);
+  if (!secret) return Fail(secret.error());
+  return std::move(secret->info);
+}
+
+Result<std::vector<SecretVersion>> SecretService::versions(const std::string& user_uuid, const std::string& name) {
+  if (!is_secret_name(name)) return Fail(bad_name());
+  return store_.versions(user_uuid, name);
+}
+
+// A change that is refused leaves the store as it was; that it was tried is on record where that can be written.
+Task<void> SecretService::record_failure(AuditRecord audit, const Error& error) {
+  if (error.code == Code::insufficient_storage) co_return;
+  audit.outcome = name_of(error.code);
+  [[maybe_unused]] const auto recorded = co_await audit_.write(std::move(audit));
+}
+
+Task<Result<PutOutcome>> SecretService::put(AuditRecord audit, Secret value, std::optional<std::uint64_t> if_version) {
+  PutSecret change{.user_uuid = audit.actor,
+                   .name = audit.object,
+                   .now = audit.time,
+                   .if_version = if_version,
+                   .keep_versions = keep_versions_,
+                   .audit = audit,
+                   .seal = [this, &audit, &value](std::uint64_t version) {
+                     return vault_.seal(audit.actor, audit.object, version, value.reveal());
+                   }};
+  auto outcome = co_await store_.put(std::move(change));
+  if (outcome) on_sealed_(outcome->seals);
+  if (!outcome) co_await record_failure(std::move(audit), outcome.error());
+  co_return outcome;
+}
+
+Task<Result<PutOutcome>> SecretService::set(Actor actor, std::string name, Secret value,
                                             std::optional<std::uint64_t> if_version) {
   if (!is_secret_name(name)) co_return Fail(bad_name());
   const std::size_t size = value.reveal().size();
@@ -45,23 +91,32 @@ Task<Result<PutOutcome>> SecretService::set(std::string user_uuid, std::string n
          {},
          {}});
   }
-  PutSecret put{.user_uuid = user_uuid,
-                .name = name,
-                .now = rfc3339(clock_.wall_seconds()),
-                .if_version = if_version,
-                .keep_versions = keep_versions_,
-                .seal = [this, &user_uuid, &name, &value](std::uint64_t version) {
-                  return vault_.seal(user_uuid, name, version, value.reveal());
-                }};
-  co_return co_await store_.put(std::move(put));
+  AuditRecord audit = audit_.record(actor, "secret.set", std::move(name));
+  co_return co_await put(std::move(audit), std::move(value), if_version);
 }
 
-Task<Result<std::string>> SecretService::remove(std::string user_uuid, std::string name) {
+Task<Result<PutOutcome>> SecretService::roll_back(Actor actor, std::string name, std::uint64_t version) {
   if (!is_secret_name(name)) co_return Fail(bad_name());
-  std::string now = rfc3339(clock_.wall_seconds());
-  auto removed = co_await store_.remove(std::move(user_uuid), std::move(name), now);
-  if (!removed) co_return Fail(removed.error());
-  co_return now;
+  const auto current = store_.get(actor.user_uuid, name, std::nullopt);
+  auto old = open(actor.user_uuid, name, version);
+  AuditRecord audit = audit_.record(actor, "secret.rollback", std::move(name));
+  if (!old || !current) {
+    const Error why = current ? old.error() : current.error();
+    audit.version = version;
+    co_await record_failure(std::move(audit), why);
+    co_return Fail(why);
+  }
+  co_return co_await put(std::move(audit), std::move(old->value), current->info.version);
+}
+
+Task<Result<std::string>> SecretService::remove(Actor actor, std::string name) {
+  if (!is_secret_name(name)) co_return Fail(bad_name());
+  AuditRecord audit = audit_.record(actor, "secret.delete", name);
+  std::string now = audit.time;
+  const auto removed = co_await store_.remove(actor.user_uuid, std::move(name), now, audit);
+  if (removed) co_return now;
+  co_await record_failure(std::move(audit), removed.error());
+  co_return Fail(removed.error());
 }
 
 }  // namespace leger

@@ -24,6 +24,8 @@ class SessionClock {
   Result<void> load();
   // Seconds since 1970.
   std::int64_t now() const;
+  // The same, but no later than what is known to have passed: for what must not be lost to a clock that jumps ahead.
+  std::int64_t passed() const;
 
   // Moves the mark on and saves it; run() does so at once and then each minute until stop(). What fails is tried again
   // a minute later: the mark in memory goes on meanwhile.
@@ -32,7 +34,6 @@ class SessionClock {
   void stop();
 
  private:
-  std::int64_t passed() const;
   bool wall_is_steady() const;
 
   Loop& loop_;

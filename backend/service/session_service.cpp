@@ -14,12 +14,12 @@ Error no_such_session() {
 
 }  // namespace
 
-SessionService::SessionService(Sessions& sessions, const Vault& vault, SessionClock& clock)
-    : sessions_(sessions), vault_(vault), clock_(clock) {}
+SessionService::SessionService(Sessions& sessions, const Vault& vault, SessionClock& clock, const AuditLog& audit)
+    : sessions_(sessions), vault_(vault), clock_(clock), audit_(audit) {}
 
 std::int64_t SessionService::now() const { return clock_.now(); }
 
-Task<Result<IssuedToken>> SessionService::issue(User user, std::string binding, std::string hostname,
+Task<Result<IssuedToken>> SessionService::issue(Actor actor, User user, std::string binding, std::string hostname,
                                                 std::string client) {
   const std::int64_t issued_at = clock_.now();
   const std::int64_t expires_at = issued_at + kSessionSeconds;
@@ -40,7 +40,8 @@ Task<Result<IssuedToken>> SessionService::issue(User user, std::string binding, 
   const std::uint32_t key_id = vault_.token_key_id();
   auto token = sign_token(claims, *vault_.token_key(key_id), key_id);
   if (!token) co_return Fail(token.error());
-  const auto added = co_await sessions_.add(session, kMostSessions);
+  actor.user_uuid = session.user_uuid;
+  const auto added = co_await sessions_.add(session, kMostSessions, audit_.record(actor, "session.begin", session.id));
   if (!added) co_return Fail(added.error());
   ++generation_;  // the oldest of the user's may have fallen out
   co_return IssuedToken{.token = Secret(*std::move(token)), .session = std::move(session)};
@@ -76,8 +77,9 @@ Result<std::vector<Session>> SessionService::list(const std::string& user_uuid) 
   return sessions_.list(user_uuid, rfc3339(clock_.now()));
 }
 
-Task<Result<void>> SessionService::revoke(std::string user_uuid, std::string session_id) {
-  const auto removed = co_await sessions_.remove(std::move(user_uuid), std::move(session_id));
+Task<Result<void>> SessionService::revoke(Actor actor, std::string session_id) {
+  AuditRecord audit = audit_.record(actor, "session.end", session_id);
+  const auto removed = co_await sessions_.remove(actor.user_uuid, std::move(session_id), std::move(audit));
   if (!removed) co_return Fail(removed.error());
   if (!*removed) co_return Fail(no_such_session());
   ++generation_;

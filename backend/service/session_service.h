@@ -11,6 +11,8 @@
 #include "backend/base/error.h"
 #include "backend/base/secret.h"
 #include "backend/base/task.h"
+#include "backend/service/actor.h"
+#include "backend/service/audit_log.h"
 #include "backend/service/session_clock.h"
 #include "backend/service/vault.h"
 #include "backend/store/sessions.h"
@@ -37,10 +39,12 @@ struct LiveSession {
 class SessionService {
  public:
   // All outlive this.
-  SessionService(Sessions& sessions, const Vault& vault, SessionClock& clock);
+  SessionService(Sessions& sessions, const Vault& vault, SessionClock& clock, const AuditLog& audit);
 
-  // A new session of `user`; `binding`, `hostname` and `client` as in Session.
-  Task<Result<IssuedToken>> issue(User user, std::string binding, std::string hostname, std::string client);
+  // A new session of `user`; `binding`, `hostname` and `client` as in Session; on record as asked for by `actor`, whose
+  // user need not be known yet.
+  Task<Result<IssuedToken>> issue(Actor actor, User user, std::string binding, std::string hostname,
+                                  std::string client);
 
   // The session behind a token; invalid_token (with an action that says how to sign in again) for one that is not ours,
   // expired or ended.
@@ -55,12 +59,13 @@ class SessionService {
   Result<Session> find(const std::string& user_uuid, const std::string& session_id);
   Result<std::vector<Session>> list(const std::string& user_uuid);
   // Ends a session of the user's; not_found where there is none of that id.
-  Task<Result<void>> revoke(std::string user_uuid, std::string session_id);
+  Task<Result<void>> revoke(Actor actor, std::string session_id);
 
  private:
   Sessions& sessions_;
   const Vault& vault_;
   SessionClock& clock_;
+  const AuditLog& audit_;
   std::uint64_t generation_ = 0;
 };
 

@@ -35,25 +35,26 @@ Fail somebody_elses(std::string action) {
 SignIns::SignIns(Identities& identities, Accounts& accounts, SessionService& sessions, const Clock& clock)
     : identities_(identities), accounts_(accounts), sessions_(sessions), codes_(clock) {}
 
-Task<Result<SignedIn>> SignIns::by_claims(PeerAddress peer, Claims claims) {
+Task<Result<SignedIn>> SignIns::by_claims(Actor actor, PeerAddress peer, Claims claims) {
   auto proven = co_await identities_.prove(std::move(peer));
   if (!proven) co_return Fail(proven.error());
   if (auto same = compare(claims, *proven); !same) co_return Fail(same.error());
-  co_return co_await sign_in(std::move(*proven), std::move(claims.notes), "cli");
+  co_return co_await sign_in(std::move(actor), std::move(*proven), std::move(claims.notes), "cli");
 }
 
-Task<Result<SignedIn>> SignIns::by_browser(PeerAddress peer) {
+Task<Result<SignedIn>> SignIns::by_browser(Actor actor, PeerAddress peer) {
   auto proven = co_await identities_.prove(std::move(peer));
   if (!proven) co_return Fail(proven.error());
-  co_return co_await sign_in(std::move(*proven), {}, "web");
+  co_return co_await sign_in(std::move(actor), std::move(*proven), {}, "web");
 }
 
-Task<Result<SignedIn>> SignIns::sign_in(Identity identity, ClientNotes notes, std::string client) {
+Task<Result<SignedIn>> SignIns::sign_in(Actor actor, Identity identity, ClientNotes notes, std::string client) {
   std::string binding = identity.binding;
   std::string hostname = identity.hostname;
   auto user = co_await accounts_.record(std::move(identity), std::move(notes));
   if (!user) co_return Fail(user.error());
-  auto issued = co_await sessions_.issue(*user, std::move(binding), std::move(hostname), std::move(client));
+  auto issued =
+      co_await sessions_.issue(std::move(actor), *user, std::move(binding), std::move(hostname), std::move(client));
   if (!issued) co_return Fail(issued.error());
   co_return SignedIn{std::move(*issued), std::move(*user)};
 }
@@ -76,7 +77,8 @@ Task<Result<ClientNotes>> SignIns::prove_binding(PeerAddress peer, std::string b
   co_return ClientNotes{.hostname = std::move(proven->hostname)};
 }
 
-Task<Result<SignedIn>> SignIns::exchange(PeerAddress peer, std::string code, std::string verifier, std::string client) {
+Task<Result<SignedIn>> SignIns::exchange(Actor actor, PeerAddress peer, std::string code, std::string verifier,
+                                         std::string client) {
   auto grant = codes_.redeem(code, verifier);
   if (!grant) co_return Fail(grant.error());
   auto notes = co_await prove_binding(std::move(peer), grant->binding);
@@ -84,7 +86,8 @@ Task<Result<SignedIn>> SignIns::exchange(PeerAddress peer, std::string code, std
   auto user = accounts_.find(grant->user_uuid);
   if (!user) co_return Fail(user.error());
   if (!*user) co_return somebody_elses("Begin again: leger login");
-  auto issued = co_await sessions_.issue(**user, grant->binding, std::move(notes->hostname), std::move(client));
+  auto issued =
+      co_await sessions_.issue(std::move(actor), **user, grant->binding, std::move(notes->hostname), std::move(client));
   if (!issued) co_return Fail(issued.error());
   co_return SignedIn{std::move(*issued), std::move(**user)};
 }

@@ -33,18 +33,20 @@ class SignIns {
   // All outlive this.
   SignIns(Identities& identities, Accounts& accounts, SessionService& sessions, const Clock& clock);
 
+  // All are on record as asked for by `actor`, whose user is not known yet.
   // tailscale_verification_failed where the claims are not what was proven.
-  Task<Result<SignedIn>> by_claims(PeerAddress peer, Claims claims);
-  Task<Result<SignedIn>> by_browser(PeerAddress peer);
+  Task<Result<SignedIn>> by_claims(Actor actor, PeerAddress peer, Claims claims);
+  Task<Result<SignedIn>> by_browser(Actor actor, PeerAddress peer);
 
   // A code for another client of the person who has proven `binding`.
   Result<std::string> issue_code(std::string user_uuid, std::string binding, std::string challenge);
   // A session for the code, if `peer` is who it was issued to; else as SignInCodes says, or
   // tailscale_verification_failed with the reason `identity`. The code is used up in any case.
-  Task<Result<SignedIn>> exchange(PeerAddress peer, std::string code, std::string verifier, std::string client);
+  Task<Result<SignedIn>> exchange(Actor actor, PeerAddress peer, std::string code, std::string verifier,
+                                  std::string client);
 
  private:
-  Task<Result<SignedIn>> sign_in(Identity identity, ClientNotes notes, std::string client);
+  Task<Result<SignedIn>> sign_in(Actor actor, Identity identity, ClientNotes notes, std::string client);
   Task<Result<ClientNotes>> prove_binding(PeerAddress peer, std::string binding);
 
   Identities& identities_;

@@ -3,6 +3,7 @@
 #include <system_error>
 #include <utility>
 
+#include "backend/base/offload.h"
 #include "backend/store/migrations.h"
 #include "backend/store/writer.h"
 
@@ -13,6 +14,15 @@ constexpr std::uint64_t kCheckPatienceMs = 5000;
 
 Result<void> read_a_page(Connection& connection) {
   return connection.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").run();
+}
+
+// On a thread of the pool. Where it fails, the end of the connection ends the transaction too.
+Result<void> read_in_one(const std::string& path, const std::function<Result<void>(Connection&)>& read) {
+  const auto connection = Connection::open(path, Connection::Access::read_only);
+  if (!connection) return Fail(connection.error());
+  if (auto begun = (*connection)->execute("BEGIN"); !begun) return begun;
+  if (auto done = read(**connection); !done) return done;
+  return (*connection)->execute("COMMIT");
 }
 
 }  // namespace
@@ -44,9 +54,15 @@ Result<std::unique_ptr<Database>> Database::open(Loop& loop, const std::string& 
   return database;
 }
 
-Task<Result<void>> Database::write(Work work, Trace trace) {
+Task<Result<void>> Database::read_apart(std::function<Result<void>(Connection&)> read) {
+  auto in_pool = [path = folder_->database_path(), read = std::move(read)] { return read_in_one(path, read); };
+  auto result = co_await offload(loop_, std::move(in_pool));
+  co_return result;
+}
+
+Task<Result<void>> Database::write(Work work, Trace trace, Durable durable) {
   const Writer::Done done(loop_);
-  if (auto queued = writer_->submit(std::move(work), trace, done); !queued) co_return queued;
+  if (auto queued = writer_->submit(std::move(work), trace, durable, done); !queued) co_return queued;
   auto result = co_await done;
   co_return result;
 }
@@ -60,7 +76,7 @@ Task<Result<void>> Database::check() {
   });
   deadline.set_in(kCheckPatienceMs);
   auto nothing = [](Connection&) -> Result<void> { return {}; };
-  if (auto queued = writer_->submit(nothing, Trace::may_stay_in_log, done); !queued) co_return queued;
+  if (auto queued = writer_->submit(nothing, Trace::may_stay_in_log, Durable::now, done); !queued) co_return queued;
   auto result = co_await done;
   co_return result;
 }

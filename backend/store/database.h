@@ -1,8 +1,8 @@
 #pragma once
 
 // The one SQLite database, STATE/leger.db: opened, migrated, read on the loop, written by one thread of its own that
-// commits what has gathered in one durable transaction (WAL, synchronous=FULL). Owned by main. STATE/lock keeps a
-// second process out. Rules live in backend/service, SQL in the classes beside this one.
+// commits what has gathered in one transaction (WAL; synchronous=FULL, but for what may be durable soon). Owned by
+// main. STATE/lock keeps a second process out. Rules live in backend/service, SQL in the classes beside this one.
 
 #include <functional>
 #include <memory>
@@ -31,6 +31,10 @@ class Database {
   // For short reads on the loop's thread.
   Connection& reader() { return *reader_; }
 
+  // Long reads, for the pool: `read` gets a connection of its own, in a transaction that sees one state of the store.
+  // What it captures by reference outlives the task; it touches neither the loop nor this.
+  Task<Result<void>> read_apart(std::function<Result<void>(Connection&)> read);
+
   // Work for the writer's thread, inside a transaction that it shares with what else is queued: an error (or an
   // exception) undoes this work alone. It captures by value, touches nothing but the connection and its captures, and
   // begins or ends no transaction. What it captured is destroyed on the loop's thread.
@@ -40,11 +44,15 @@ class Database {
   // the write-ahead log as well, for two more fsyncs.
   enum class Trace { may_stay_in_log, none_left };
 
+  // When the write survives a power cut: at once, or within 100 ms. Either way it is with the kernel, and survives the
+  // end of this process, before the writer answers. A batch in which nothing is wanted `now` needs no fsync.
+  enum class Durable { now, soon };
+
   // Runs `work` and waits until its transaction is durable; a COMMIT that fails is the error of all that were in it.
   // `unavailable` when 4096 wait already, `insufficient_storage` on a full disk. Without a deadline of its own, since
   // work that was handed over cannot be taken back and its outcome must be known: the writer answers each one, locks
   // are waited for 5 s, and a disk that hangs is check()'s to notice.
-  Task<Result<void>> write(Work work, Trace trace = Trace::may_stay_in_log);
+  Task<Result<void>> write(Work work, Trace trace = Trace::may_stay_in_log, Durable durable = Durable::now);
 
   // One turn through both connections, a page read and an empty transaction: the health check's and the watchdog's
   // question. `unavailable` when the writer does not come to it within 5 s. It tells that the store lives; an empty

@@ -40,11 +40,25 @@ constexpr const char* kAdd =
     "journal, live)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
+constexpr const char* kAddSecret = "INSERT INTO deployment_secrets (deployment_id, name, version) VALUES (?1, ?2, ?3)";
+
+// Of the rows of one name: `kept` goes to the one that was live, and stays where it is when the one that is to be live
+// is so already.
+constexpr const char* kKeep =
+    "UPDATE deployments SET kept = live WHERE (live = 1 OR kept = 1) AND id <> ?1"
+    " AND name = (SELECT name FROM deployments WHERE id = ?1)"
+    " AND NOT EXISTS (SELECT 1 FROM deployments WHERE id = ?1 AND live = 1)";
+
 constexpr const char* kRetire =
     "UPDATE deployments SET live = 0 WHERE live = 1 AND name = (SELECT name FROM deployments WHERE id = ?1)";
 
+constexpr const char* kForget =
+    "UPDATE deployments SET live = 0, kept = 0 WHERE (live = 1 OR kept = 1)"
+    " AND name = (SELECT name FROM deployments WHERE id = ?1)";
+
 constexpr const char* kUpdate =
-    "UPDATE deployments SET state = ?2, plan = ?3, error = ?4, journal = ?5, finished_at = ?6, live = ?7 WHERE id = ?1";
+    "UPDATE deployments SET state = ?2, plan = ?3, error = ?4, journal = ?5, finished_at = ?6, live = ?7,"
+    " kept = kept AND NOT ?7 WHERE id = ?1";
 
 Error no_such_deployment() {
   return {Code::deployment_not_found, "there is no such deployment", "Check its id: leger status shows what runs.", {}};
@@ -91,13 +105,13 @@ Result<void> refuse_second(Connection& connection) {
                "Wait for its end: one deployment runs at a time.", dump(Json{{"id", (*running)->id}})});
 }
 
-// Takes `live` from the row that has it, of the name that the row `id` has.
+// Makes room for the row `id` to be live.
 Result<void> retire_live(Connection& connection, const std::string& id) {
+  if (auto kept = connection.prepare(kKeep).bind(1, id).run(); !kept) return kept;
   return connection.prepare(kRetire).bind(1, id).run();
 }
 
-Result<void> add_deployment(Connection& connection, const Deployment& deployment) {
-  if (auto alone = refuse_second(connection); !alone) return alone;
+Result<void> insert(Connection& connection, const Deployment& deployment) {
   return connection.prepare(kAdd)
       .bind(1, deployment.id)
       .bind(2, deployment.user_uuid)
@@ -114,9 +128,22 @@ Result<void> add_deployment(Connection& connection, const Deployment& deployment
       .run();
 }
 
+Result<void> add_deployment(Connection& connection, const Deployment& deployment, const AuditRecord& audit) {
+  if (auto alone = refuse_second(connection); !alone) return alone;
+  if (auto added = insert(connection, deployment); !added) return added;
+  for (const auto& [name, version] : deployment.secrets) {
+    Statement statement = connection.prepare(kAddSecret);
+    statement.bind(1, deployment.id).bind(2, name).bind(3, static_cast<std::int64_t>(version));
+    if (auto added = statement.run(); !added) return added;
+  }
+  return append_audit(connection, audit);
+}
+
 Result<void> update_deployment(Connection& connection, const Deployment& deployment) {
   const bool removed = deployment.state == "removed";
-  if (deployment.live || removed) {
+  if (removed) {
+    if (auto forgotten = connection.prepare(kForget).bind(1, deployment.id).run(); !forgotten) return forgotten;
+  } else if (deployment.live) {
     if (auto retired = retire_live(connection, deployment.id); !retired) return retired;
   }
   auto updated = connection.prepare(kUpdate)
@@ -173,15 +200,19 @@ Result<std::vector<Deployment>> Deployments::unfinished() {
   return all(statement);
 }
 
-Task<Result<void>> Deployments::add(Deployment deployment) {
-  return database_.write(
-      [deployment = std::move(deployment)](Connection& connection) { return add_deployment(connection, deployment); });
+Task<Result<void>> Deployments::add(Deployment deployment, AuditRecord audit) {
+  return database_.write([deployment = std::move(deployment), audit = std::move(audit)](Connection& connection) {
+    return add_deployment(connection, deployment, audit);
+  });
 }
 
-Task<Result<void>> Deployments::update(Deployment deployment) {
-  return database_.write([deployment = std::move(deployment)](Connection& connection) {
-    return update_deployment(connection, deployment);
-  });
+Task<Result<void>> Deployments::update(Deployment deployment, std::optional<AuditRecord> audit) {
+  return database_.write(
+      [deployment = std::move(deployment), audit = std::move(audit)](Connection& connection) -> Result<void> {
+        auto updated = update_deployment(connection, deployment);
+        if (!updated || !audit) return updated;
+        return append_audit(connection, *audit);
+      });
 }
 
 }  // namespace leger

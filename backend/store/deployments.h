@@ -4,12 +4,14 @@
 // is written before each step that a crash would leave half done. Loop thread.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "backend/base/error.h"
 #include "backend/base/task.h"
+#include "backend/store/audit.h"
 #include "backend/store/database.h"
 
 namespace leger {
@@ -27,6 +29,8 @@ struct Deployment {
   std::string error;    // JSON text of the failure report; empty where it did not fail
   std::string journal;  // JSON text for recovery and for what is live; the deployer's own
   bool live = false;    // this is what runs now under `name`
+  // Names and versions of the secrets it is made with, for add(); not read back.
+  std::map<std::string, std::uint64_t> secrets;
 };
 
 struct DeploymentQuery {
@@ -50,11 +54,12 @@ class Deployments {
   // Those that have not ended: at most one, but after a crash.
   Result<std::vector<Deployment>> unfinished();
 
-  // conflict, with {"id":"…"} of it in `details`, while another has not ended.
-  Task<Result<void>> add(Deployment deployment);
+  // conflict, with {"id":"…"} of it in `details`, while another has not ended. `audit` is on record with it.
+  Task<Result<void>> add(Deployment deployment, AuditRecord audit);
   // Writes state, plan, error, journal, finished_at and live of the row with that id. Where `live` is set, every other
-  // row of the same name loses it in the same transaction; a `removed` row takes it from all.
-  Task<Result<void>> update(Deployment deployment);
+  // row of the same name loses it in the same transaction, and the one that had it is kept for a rollback; a `removed`
+  // row takes both from all. `audit`, of the end of a deployment, is on record with it.
+  Task<Result<void>> update(Deployment deployment, std::optional<AuditRecord> audit = std::nullopt);
 
  private:
   Database& database_;

@@ -196,8 +196,66 @@ INSERT INTO time_mark (id, seconds) VALUES (1, 0);
 ALTER TABLE data_keys ADD COLUMN purpose TEXT NOT NULL DEFAULT 'secrets' CHECK (purpose IN ('secrets', 'tokens'));
 )sql";
 
+// The audit, and what the vault keeps of a deployment's and a key's use. A row of `audit` has the hash of the one
+// before it in its own; `audit_chain` has the hash that the first kept row follows (32 zero bytes at first), and the
+// last row's id and hash, so that a tail that was cut off shows. `syncs` is what the writer changes where it needs a
+// commit that is sure to write.
+constexpr const char* kAudit = R"sql(
+CREATE TABLE audit (
+  id INTEGER PRIMARY KEY NOT NULL CHECK (id >= 1),
+  time TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  source TEXT NOT NULL,
+  action TEXT NOT NULL,
+  object TEXT NOT NULL,
+  version INTEGER,
+  outcome TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  count INTEGER NOT NULL CHECK (count >= 1),
+  hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+
+CREATE TABLE audit_chain (
+  one INTEGER PRIMARY KEY NOT NULL CHECK (one = 1),
+  first_id INTEGER NOT NULL,
+  hash_before_first BLOB NOT NULL CHECK (length(hash_before_first) = 32),
+  last_id INTEGER NOT NULL,
+  last_hash BLOB NOT NULL CHECK (length(last_hash) = 32),
+  syncs INTEGER NOT NULL
+) STRICT;
+INSERT INTO audit_chain VALUES (1, 1, zeroblob(32), 0, zeroblob(32), 0);
+
+-- Which versions of secrets a deployment was made with: those of a live, an unfinished or a kept one stay.
+CREATE TABLE deployment_secrets (
+  deployment_id TEXT NOT NULL REFERENCES deployments(id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  PRIMARY KEY (deployment_id, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idx_deployment_secret ON deployment_secrets(name, version);
+-- The one that was live before the live one, to which its app can be rolled back.
+ALTER TABLE deployments ADD COLUMN kept INTEGER NOT NULL DEFAULT 0 CHECK (kept IN (0, 1));
+-- Both were told by the journal up to now; CASE, since it is empty before there is a plan.
+UPDATE deployments SET kept = 1 WHERE live = 0 AND id IN (
+  SELECT json_extract(CASE WHEN json_valid(journal) THEN journal ELSE '{}' END, '$.replaces')
+  FROM deployments WHERE live = 1);
+INSERT INTO deployment_secrets SELECT d.id, s.key, s.value
+  FROM deployments d, json_each(CASE WHEN json_valid(d.journal) THEN d.journal ELSE '{}' END, '$.secrets') s
+  WHERE (d.live = 1 OR d.kept = 1 OR d.finished_at IS NULL) AND s.type = 'integer';
+
+-- How often a key has sealed, for the bound on random nonces (NIST SP 800-38D).
+ALTER TABLE data_keys ADD COLUMN seals INTEGER NOT NULL DEFAULT 0;
+UPDATE data_keys SET seals = (SELECT count(*) FROM secret_versions v WHERE v.key_id = data_keys.key_id);
+
+-- The file of the key-encryption key that wraps the data keys, where that is not the one of the configuration yet.
+CREATE TABLE new_key_file (
+  one INTEGER PRIMARY KEY NOT NULL CHECK (one = 1),
+  path TEXT NOT NULL
+) STRICT;
+)sql";
+
 // Step N is the (N-1)th: append only.
-constexpr std::array kMigrations{kInitialSchema, kSessions};
+constexpr std::array kMigrations{kInitialSchema, kSessions, kAudit};
 
 struct Header {
   std::int64_t application_id = 0;

@@ -4,6 +4,9 @@
 #include <memory>
 #include <utility>
 
+#include "backend/base/json.h"
+#include "backend/store/sql.h"
+
 namespace leger {
 namespace {
 
@@ -43,19 +46,34 @@ constexpr const char* kAddVersion =
     "INSERT INTO secret_versions (secret_id, version, key_id, encryption_version, nonce, ciphertext, tag, created_at)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-constexpr const char* kDropOld = "DELETE FROM secret_versions WHERE secret_id = ?1 AND version <= ?2";
+constexpr const char* kCountSeal = "UPDATE data_keys SET seals = seals + 1 WHERE key_id = ?1 RETURNING seals";
+
+constexpr const char* kVersions =
+    "SELECT v.version, v.created_at, v.version = s.version"
+    " FROM secrets s JOIN secret_versions v ON v.secret_id = s.secret_id"
+    " WHERE s.user_uuid = ?1 AND s.name = ?2 AND s.deleted_at IS NULL ORDER BY v.version DESC";
+
+// Of a deployment that runs, may come to run, or may be rolled back to: its secrets must be there.
+constexpr char kIsInUse[] = "(d.live = 1 OR d.kept = 1 OR d.finished_at IS NULL)";
+
+// The versions before the newest N, of which there may be fewer: then the inner question has no answer and nothing is
+// dropped.
+constexpr auto kDropOld = joined(
+    "DELETE FROM secret_versions AS v WHERE v.secret_id = ?1 AND v.version < (SELECT n.version FROM "
+    "secret_versions n WHERE n.secret_id = ?1 ORDER BY n.version DESC LIMIT 1 OFFSET ?2 - 1)"
+    " AND NOT EXISTS (SELECT 1 FROM deployment_secrets u JOIN deployments d ON d.id = u.deployment_id"
+    " WHERE u.name = ?3 AND u.version = v.version AND d.user_uuid = ?4 AND ",
+    kIsInUse, ")");
+
+constexpr auto kAppsWith = joined(
+    "SELECT DISTINCT d.name FROM deployment_secrets u JOIN deployments d ON d.id = u.deployment_id"
+    " WHERE u.name = ?1 AND d.user_uuid = ?2 AND ",
+    kIsInUse, " ORDER BY d.name");
 
 constexpr const char* kDelete =
     "UPDATE secrets SET deleted_at = ?3 WHERE user_uuid = ?1 AND name = ?2 AND deleted_at IS NULL RETURNING secret_id";
 
 constexpr const char* kDropAll = "DELETE FROM secret_versions WHERE secret_id = ?1";
-
-constexpr const char* kKeys =
-    "SELECT key_id, purpose, nonce, ciphertext, tag, created_at FROM data_keys ORDER BY key_id";
-
-constexpr const char* kAddKey =
-    "INSERT INTO data_keys (key_id, purpose, nonce, ciphertext, tag, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-    " ON CONFLICT (key_id) DO NOTHING";
 
 Error no_such_secret() {
   return {Code::secret_not_found, "there is no such secret", "See which there are: leger secrets list", {}};
@@ -129,6 +147,36 @@ Result<void> add_version(Connection& connection, const std::string& secret_id, c
       .run();
 }
 
+Result<std::uint64_t> count_seal(Connection& connection, std::uint32_t key_id) {
+  Statement statement = connection.prepare(kCountSeal);
+  const auto row = statement.bind(1, key_id).step();
+  if (!row) return Fail(row.error());
+  if (*row) return static_cast<std::uint64_t>(statement.integer(0));
+  return Fail({Code::internal_error, "there is no key " + std::to_string(key_id) + " to seal with", {}, {}});
+}
+
+// The current one always stays.
+Result<void> drop_old(Connection& connection, const PutSecret& put, const std::string& secret_id) {
+  return connection.prepare(kDropOld.data())
+      .bind(1, secret_id)
+      .bind(2, std::max<std::int64_t>(put.keep_versions, 1))
+      .bind(3, put.name)
+      .bind(4, put.user_uuid)
+      .run();
+}
+
+// The value of `outcome` with all that goes with it.
+Result<void> store_value(Connection& connection, const PutSecret& put, const PutOutcome& outcome,
+                         const SealedValue& value) {
+  const auto id = upsert(connection, put, outcome.info, value.encryption_version);
+  if (!id) return Fail(id.error());
+  if (auto added = add_version(connection, *id, outcome.info, value); !added) return added;
+  if (auto dropped = drop_old(connection, put, *id); !dropped) return dropped;
+  AuditRecord record = put.audit;
+  record.version = outcome.info.version;
+  return append_audit(connection, record);
+}
+
 Result<PutOutcome> put_secret(Connection& connection, const PutSecret& put) {
   const auto state = state_of(connection, put);
   if (!state) return Fail(state.error());
@@ -140,30 +188,51 @@ Result<PutOutcome> put_secret(Connection& connection, const PutSecret& put) {
                      .created = !state->exists};
   const auto sealed = put.seal(outcome.info.version);
   if (!sealed) return Fail(sealed.error());
-  const auto id = upsert(connection, put, outcome.info, sealed->encryption_version);
-  if (!id) return Fail(id.error());
-  if (auto added = add_version(connection, *id, outcome.info, *sealed); !added) return Fail(added.error());
-  // Numbers of one secret are without gaps, so the newest N are those above version - N; the current one always stays.
-  const std::uint64_t kept = std::max<std::uint64_t>(put.keep_versions, 1);
-  if (outcome.info.version > kept) {
-    Statement drop = connection.prepare(kDropOld);
-    drop.bind(1, *id).bind(2, static_cast<std::int64_t>(outcome.info.version - kept));
-    if (auto dropped = drop.run(); !dropped) return Fail(dropped.error());
-  }
+  const auto seals = count_seal(connection, sealed->key_id);
+  if (!seals) return Fail(seals.error());
+  outcome.seals = *seals;
+  if (auto stored = store_value(connection, put, outcome, *sealed); !stored) return Fail(stored.error());
   return outcome;
 }
 
-Result<void> remove_secret(Connection& connection, const std::string& user_uuid, const std::string& name,
-                           const std::string& now) {
+Result<void> refuse_if_used(Connection& connection, const std::string& user_uuid, const std::string& name) {
+  Statement statement = connection.prepare(kAppsWith.data());
+  statement.bind(1, name).bind(2, user_uuid);
+  std::string listed;
+  Json apps = Json::array();
+  while (true) {
+    const auto row = statement.step();
+    if (!row) return Fail(row.error());
+    if (!*row) break;
+    apps.push_back(statement.text(0));
+    listed += (listed.empty() ? "" : ", ") + statement.text(0);
+  }
+  if (apps.empty()) return {};
+  return Fail({Code::conflict, "the secret is used by what is deployed, or kept for a rollback, of " + listed,
+               "Remove these apps first (leger deploy remove NAME), or deploy releases without it, twice.",
+               dump(Json{{"apps", apps}})});
+}
+
+struct RemoveSecret {
+  std::string user_uuid;
+  std::string name;
+  std::string now;
+  AuditRecord audit;
+};
+
+// An absent one is told first: of what it was used by nothing is said. The error of a later step undoes the first.
+Result<void> remove_secret(Connection& connection, const RemoveSecret& remove) {
   std::string id;
   {
     Statement statement = connection.prepare(kDelete);
-    const auto row = statement.bind(1, user_uuid).bind(2, name).bind(3, now).step();
+    const auto row = statement.bind(1, remove.user_uuid).bind(2, remove.name).bind(3, remove.now).step();
     if (!row) return Fail(row.error());
     if (!*row) return Fail(no_such_secret());
     id = statement.text(0);
   }
-  return connection.prepare(kDropAll).bind(1, id).run();
+  if (auto unused = refuse_if_used(connection, remove.user_uuid, remove.name); !unused) return unused;
+  if (auto dropped = connection.prepare(kDropAll).bind(1, id).run(); !dropped) return dropped;
+  return append_audit(connection, remove.audit);
 }
 
 }  // namespace
@@ -211,42 +280,27 @@ Task<Result<PutOutcome>> SqliteSecrets::put(PutSecret put) {
   co_return std::move(*outcome);
 }
 
-Task<Result<void>> SqliteSecrets::remove(std::string user_uuid, std::string name, std::string now) {
-  return database_.write([user_uuid = std::move(user_uuid), name = std::move(name), now = std::move(now)](
-                             Connection& connection) { return remove_secret(connection, user_uuid, name, now); },
-                         Database::Trace::none_left);
-}
-
-Result<std::vector<WrappedKey>> SqliteSecrets::wrapped_keys() {
-  Statement statement = database_.reader().prepare(kKeys);
-  std::vector<WrappedKey> keys;
+Result<std::vector<SecretVersion>> SqliteSecrets::versions(const std::string& user_uuid, const std::string& name) {
+  Statement statement = database_.reader().prepare(kVersions);
+  statement.bind(1, user_uuid).bind(2, name);
+  std::vector<SecretVersion> versions;
   while (true) {
     const auto row = statement.step();
     if (!row) return Fail(row.error());
-    if (!*row) return keys;
-    keys.push_back({.key_id = static_cast<std::uint32_t>(statement.integer(0)),
-                    .purpose = statement.text(1),
-                    .nonce = statement.blob(2),
-                    .ciphertext = statement.blob(3),
-                    .tag = statement.blob(4),
-                    .created_at = statement.text(5)});
+    if (!*row) break;
+    versions.push_back({.version = static_cast<std::uint64_t>(statement.integer(0)),
+                        .created_at = statement.text(1),
+                        .is_current = statement.integer(2) == 1});
   }
+  // The current version of a secret that is there is always kept.
+  if (versions.empty()) return Fail(no_such_secret());
+  return versions;
 }
 
-Task<Result<void>> SqliteSecrets::add_wrapped_key(WrappedKey key) {
-  return database_.write([key = std::move(key)](Connection& connection) -> Result<void> {
-    auto added = connection.prepare(kAddKey)
-                     .bind(1, key.key_id)
-                     .bind(2, key.purpose)
-                     .bind_blob(3, key.nonce)
-                     .bind_blob(4, key.ciphertext)
-                     .bind_blob(5, key.tag)
-                     .bind(6, key.created_at)
-                     .run();
-    if (!added) return added;
-    if (connection.changes() == 1) return {};
-    return Fail({Code::conflict, "there is a key " + std::to_string(key.key_id) + " already", {}, {}});
-  });
+Task<Result<void>> SqliteSecrets::remove(std::string user_uuid, std::string name, std::string now, AuditRecord audit) {
+  RemoveSecret remove{std::move(user_uuid), std::move(name), std::move(now), std::move(audit)};
+  auto work = [remove = std::move(remove)](Connection& connection) { return remove_secret(connection, remove); };
+  return database_.write(std::move(work), Database::Trace::none_left);
 }
 
 }  // namespace leger

@@ -1,6 +1,6 @@
 #pragma once
 
-// Secrets as they rest: ciphertext rows with their versions, and the wrapped keys. A seam (see users.h). Knows no
+// Secrets as they rest: ciphertext rows with their versions. A seam (see users.h). Knows no
 // key and no plaintext. Loop thread.
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 
 #include "backend/base/error.h"
 #include "backend/base/task.h"
+#include "backend/store/audit.h"
 #include "backend/store/database.h"
 
 namespace leger {
@@ -35,13 +36,10 @@ struct StoredSecret {
   SealedValue value;
 };
 
-struct WrappedKey {
-  std::uint32_t key_id = 0;  // one number for all purposes
-  std::string purpose;       // `secrets` or `tokens`
-  std::string nonce;
-  std::string ciphertext;
-  std::string tag;
-  std::string created_at;
+struct SecretVersion {
+  std::uint64_t version = 0;
+  std::string created_at;  // RFC 3339
+  bool is_current = false;
 };
 
 struct PutSecret {
@@ -49,7 +47,8 @@ struct PutSecret {
   std::string name;
   std::string now;                          // RFC 3339
   std::optional<std::uint64_t> if_version;  // 0: must not exist
-  std::uint32_t keep_versions = 10;         // older versions of this secret are dropped
+  std::uint32_t keep_versions = 10;         // older ones are dropped, but for those that deployments hold on to
+  AuditRecord audit;                        // of the change, in its transaction; the version is filled in
   // Called on the writer's thread with the number this value gets; what it captures lives until the write has ended.
   std::function<Result<SealedValue>(std::uint64_t version)> seal;
 };
@@ -57,6 +56,7 @@ struct PutSecret {
 struct PutOutcome {
   SecretInfo info;
   bool created = false;
+  std::uint64_t seals = 0;  // how often the key of this value has sealed by now
 };
 
 class Secrets {
@@ -72,11 +72,11 @@ class Secrets {
   // Allots the next number (never one used before, deleted secrets included), seals and inserts in one transaction.
   // conflict where `if_version` is not the current version; its `details` are {"version":N}.
   virtual Task<Result<PutOutcome>> put(PutSecret put) = 0;
-  // Its versions are gone, ciphertext too; the number it had reached is kept.
-  virtual Task<Result<void>> remove(std::string user_uuid, std::string name, std::string now) = 0;
-
-  virtual Result<std::vector<WrappedKey>> wrapped_keys() = 0;
-  virtual Task<Result<void>> add_wrapped_key(WrappedKey key) = 0;
+  // The versions that are kept, newest first; secret_not_found as in get().
+  virtual Result<std::vector<SecretVersion>> versions(const std::string& user_uuid, const std::string& name) = 0;
+  // Its versions are gone, ciphertext too; the number it had reached is kept. conflict, with {"apps":[…]} in `details`,
+  // while a live, unfinished or kept deployment of this user was made with it.
+  virtual Task<Result<void>> remove(std::string user_uuid, std::string name, std::string now, AuditRecord audit) = 0;
 };
 
 class SqliteSecrets final : public Secrets {
@@ -88,9 +88,8 @@ class SqliteSecrets final : public Secrets {
   Result<StoredSecret> get(const std::string& user_uuid, const std::string& name,
                            std::optional<std::uint64_t> version) override;
   Task<Result<PutOutcome>> put(PutSecret put) override;
-  Task<Result<void>> remove(std::string user_uuid, std::string name, std::string now) override;
-  Result<std::vector<WrappedKey>> wrapped_keys() override;
-  Task<Result<void>> add_wrapped_key(WrappedKey key) override;
+  Result<std::vector<SecretVersion>> versions(const std::string& user_uuid, const std::string& name) override;
+  Task<Result<void>> remove(std::string user_uuid, std::string name, std::string now, AuditRecord audit) override;
 
  private:
   Database& database_;

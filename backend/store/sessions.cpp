@@ -86,19 +86,24 @@ Result<std::vector<Session>> SqliteSessions::list(const std::string& user_uuid, 
   }
 }
 
-Task<Result<void>> SqliteSessions::add(Session session, std::uint32_t most) {
+Task<Result<void>> SqliteSessions::add(Session session, std::uint32_t most, AuditRecord audit) {
   return database_.write(
-      [session = std::move(session), most](Connection& connection) { return add_session(connection, session, most); });
+      [session = std::move(session), most, audit = std::move(audit)](Connection& connection) -> Result<void> {
+        if (auto added = add_session(connection, session, most); !added) return added;
+        return append_audit(connection, audit);
+      });
 }
 
-Task<Result<bool>> SqliteSessions::remove(std::string user_uuid, std::string id) {
+Task<Result<bool>> SqliteSessions::remove(std::string user_uuid, std::string id, AuditRecord audit) {
   auto removed = std::make_shared<bool>(false);
-  const auto written =
-      co_await database_.write([removed, user_uuid = std::move(user_uuid), id = std::move(id)](Connection& connection) {
-        auto done = connection.prepare(kRemove).bind(1, id).bind(2, user_uuid).run();
-        *removed = connection.changes() == 1;
-        return done;
-      });
+  auto work = [removed, user_uuid = std::move(user_uuid), id = std::move(id),
+               audit = std::move(audit)](Connection& connection) -> Result<void> {
+    if (auto done = connection.prepare(kRemove).bind(1, id).bind(2, user_uuid).run(); !done) return done;
+    *removed = connection.changes() == 1;
+    if (!*removed) return {};
+    return append_audit(connection, audit);
+  };
+  const auto written = co_await database_.write(std::move(work));
   if (!written) co_return Fail(written.error());
   co_return *removed;
 }

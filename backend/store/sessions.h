@@ -10,6 +10,7 @@
 
 #include "backend/base/error.h"
 #include "backend/base/task.h"
+#include "backend/store/audit.h"
 #include "backend/store/database.h"
 
 namespace leger {
@@ -31,10 +32,10 @@ class Sessions {
   // Those of a user that have not expired at `now` (RFC 3339), newest first.
   virtual Result<std::vector<Session>> list(const std::string& user_uuid, const std::string& now) = 0;
   // Adds one; in the same transaction drops those that have expired at its created_at, and the user's oldest beyond
-  // `most`.
-  virtual Task<Result<void>> add(Session session, std::uint32_t most) = 0;
-  // False where the user has no such session.
-  virtual Task<Result<bool>> remove(std::string user_uuid, std::string id) = 0;
+  // `most`; and puts `audit` on record.
+  virtual Task<Result<void>> add(Session session, std::uint32_t most, AuditRecord audit) = 0;
+  // False where the user has no such session; else `audit` is on record too.
+  virtual Task<Result<bool>> remove(std::string user_uuid, std::string id, AuditRecord audit) = 0;
 
   // The latest time, seconds since 1970, that is known to have passed; 0 before the first.
   virtual Result<std::int64_t> time_mark() = 0;
@@ -46,8 +47,8 @@ class SqliteSessions final : public Sessions {
   explicit SqliteSessions(Database& database) : database_(database) {}
   Result<std::optional<Session>> find(const std::string& id) override;
   Result<std::vector<Session>> list(const std::string& user_uuid, const std::string& now) override;
-  Task<Result<void>> add(Session session, std::uint32_t most) override;
-  Task<Result<bool>> remove(std::string user_uuid, std::string id) override;
+  Task<Result<void>> add(Session session, std::uint32_t most, AuditRecord audit) override;
+  Task<Result<bool>> remove(std::string user_uuid, std::string id, AuditRecord audit) override;
   Result<std::int64_t> time_mark() override;
   Task<Result<void>> set_time_mark(std::int64_t seconds) override;
 

@@ -112,6 +112,11 @@ Result<void> Statement::run() {
 
 std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
 
+std::optional<std::int64_t> Statement::optional_integer(int column) const {
+  if (sqlite3_column_type(statement_, column) == SQLITE_NULL) return std::nullopt;
+  return integer(column);
+}
+
 std::string Statement::text(int column) const { return optional_text(column).value_or(""); }
 
 std::optional<std::string> Statement::optional_text(int column) const {

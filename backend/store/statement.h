@@ -40,7 +40,8 @@ class Statement {
   // For statements without rows: runs to the end.
   Result<void> run();
 
-  std::int64_t integer(int column) const;
+  std::int64_t integer(int column) const;  // 0 for NULL
+  std::optional<std::int64_t> optional_integer(int column) const;
   std::string text(int column) const;  // empty for NULL
   std::optional<std::string> optional_text(int column) const;
   std::string blob(int column) const;

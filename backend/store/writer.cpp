@@ -33,30 +33,37 @@ Database::Writer::~Writer() {
   thread_.join();
 }
 
-Result<void> Database::Writer::submit(Work work, Trace trace, const Done& done) {
+Result<void> Database::Writer::submit(Work work, Trace trace, Durable durable, const Done& done) {
   {
     const std::scoped_lock lock(mutex_);
     if (queue_.size() >= kMaxQueued) {
       return Fail({Code::unavailable, "the store has more writes waiting than it takes", "Try again in a moment.", {}});
     }
-    queue_.push_back({std::move(work), trace, done, {}});
+    queue_.push_back({std::move(work), trace, durable, done, {}});
   }
   changed_.notify_one();
   return {};
 }
 
-Database::Writer::Batch Database::Writer::next_batch() {
+// Fills `batch` with what is queued, with nothing when only a sync is due; false when it is time to go.
+bool Database::Writer::next_batch(Batch& batch) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-  return std::exchange(queue_, {});
+  const auto ready = [this] { return stopping_ || !queue_.empty(); };
+  if (sync_at_) {
+    changed_.wait_until(lock, *sync_at_, ready);
+  } else {
+    changed_.wait(lock, ready);
+  }
+  batch.swap(queue_);
+  return !stopping_ || !batch.empty();
 }
 
 void Database::Writer::serve() {
-  while (true) {
-    auto batch = std::make_shared<Batch>(next_batch());
-    // Empty only when it is time to go, with nothing left to write.
-    if (batch->empty()) return;
-    commit(*batch);
+  for (bool going = true; going;) {
+    auto batch = std::make_shared<Batch>();
+    going = next_batch(*batch);
+    if (!batch->empty() || sync_at_) commit(*batch);
+    if (batch->empty()) continue;
     // The jobs go back whole and end there, so that what their work captured is destroyed where it was made. By
     // clear(), since this thread may still hold a copy of the closure: libc++ copies a small function where others move
     // it.
@@ -68,27 +75,63 @@ void Database::Writer::serve() {
 }
 
 void Database::Writer::commit(Batch& batch) {
-  std::optional<Error> lost = run_jobs(batch);
-  if (!lost) {
-    if (auto committed = run("COMMIT"); !committed) lost = std::move(committed.error());
+  const Durable durable = wanted(batch);
+  const auto committed = transact(batch, durable);
+  if (!committed) undo(batch, committed.error());
+  if (committed && durable == Durable::now) {
+    sync_at_.reset();
+    sync_failed_ = false;
+  } else if (sync_at_ && durable == Durable::now) {
+    sync_failed_ = true;
+    sync_at_ = Clock::now() + kSyncDelay;
+  } else if (committed && !sync_at_) {
+    sync_at_ = Clock::now() + kSyncDelay;
   }
-  if (!lost) return scrub(batch);
+  if (committed) scrub(batch);
+}
+
+// An empty batch is the sync itself. One that comes when the sync is due takes it along: where batches follow one
+// another without a pause, nothing else would.
+Database::Durable Database::Writer::wanted(const Batch& batch) const {
+  const bool now = std::ranges::any_of(batch, [](const Job& job) { return job.durable == Durable::now; });
+  const bool due = sync_at_ && Clock::now() >= *sync_at_;
+  return now || due || sync_failed_ || batch.empty() ? Durable::now : Durable::soon;
+}
+
+// What fails is the error of all that were in it.
+Result<void> Database::Writer::transact(Batch& batch, Durable durable) {
+  if (auto set = use(durable); !set) return set;
+  if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
+  for (Job& job : batch) {
+    if (auto ended = run_job(job); !ended) return ended;
+  }
+  // SQLite syncs the log at a COMMIT that adds to it only, and the batch may have changed nothing.
+  if (durable == Durable::now && sync_at_) {
+    if (auto changed = run("UPDATE audit_chain SET syncs = syncs + 1"); !changed) return changed;
+  }
+  return run("COMMIT");
+}
+
+// By execute(), since the pragma takes effect when it is prepared: a statement that is kept would do it once. SQLite
+// refuses it within a transaction.
+Result<void> Database::Writer::use(Durable durable) {
+  if (durable == level_) return {};
+  const bool now = durable == Durable::now;
+  if (auto set = connection_->execute(now ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"); !set) {
+    return set;
+  }
+  level_ = durable;
+  return {};
+}
+
+void Database::Writer::undo(Batch& batch, const Error& why) {
   // A failing ROLLBACK changes nothing: the next BEGIN says that the connection is still within a transaction.
   if (connection_->in_transaction()) {
     [[maybe_unused]] const auto undone = run("ROLLBACK");
   }
   for (Job& job : batch) {
-    if (job.result) job.result = Fail(*lost);
+    if (job.result) job.result = Fail(why);
   }
-}
-
-// Why nothing of this batch can be committed, if that is so.
-std::optional<Error> Database::Writer::run_jobs(Batch& batch) {
-  if (auto begun = run("BEGIN IMMEDIATE"); !begun) return std::move(begun.error());
-  for (Job& job : batch) {
-    if (auto ended = run_job(job); !ended) return std::move(ended.error());
-  }
-  return std::nullopt;
 }
 
 // Sets the job's own result; an error of this function itself is that of the whole transaction.

@@ -58,7 +58,7 @@ TEST_CASE("every route lets in whom its scope says, and nobody else") {
     CHECK(owner.name() == "");
     CHECK(owner.match.route == &route);
     const Found user = find(route.method, path, Who::user);
-    CHECK(user.name() == (route.scope == Scope::op ? "insufficient_permissions" : ""));
+    CHECK(user.name() == (route.scope == Scope::op || route.scope == Scope::host ? "insufficient_permissions" : ""));
     const Found stranger = find(route.method, path, Who::stranger);
     CHECK(stranger.name() == (route.scope == Scope::open ? "" : "invalid_token"));
     if (route.scope == Scope::open) open.emplace_back(route.pattern);

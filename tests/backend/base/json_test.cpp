@@ -30,6 +30,17 @@ std::string problem(std::string_view text, JsonLimits limits = {}) {
   return value.error().message;
 }
 
+TEST_CASE("a string that is appended is written as dump writes it") {
+  std::string every;
+  for (int byte = 0; byte < 128; ++byte) every += static_cast<char>(byte);
+  for (const std::string& text :
+       {std::string(), every, std::string("\xc3\xa4 \xe2\x98\x83 \xf0\x9f\x94\x91"), std::string("a\0b", 3)}) {
+    std::string out = "before";
+    append_json_string(out, text);
+    CHECK(out == "before" + dump(Json(text)));
+  }
+}
+
 TEST_CASE("depth up to 64") {
   CHECK(problem(nested(63)).empty());
   CHECK(problem(nested(64)).empty());

@@ -99,14 +99,14 @@ TEST_CASE("Podman secrets are put once a version, with labels, and dropped only 
   daemon.set_secret("token", "alpha");
   daemon.set_secret("token", "beta");
   DeployParts parts = daemon.deploy_parts();
-  REQUIRE(run(daemon.loop, put_podman_secrets(parts, daemon.user, {{"token", 1}})));
+  REQUIRE(run(daemon.loop, put_podman_secrets(parts, test::at_socket(daemon.user), {{"token", 1}})));
   CHECK(daemon.machine.podman.stored.at("token").value == "alpha");
   daemon.machine.podman.calls.clear();
-  REQUIRE(run(daemon.loop, put_podman_secrets(parts, daemon.user, {{"token", 1}})));
+  REQUIRE(run(daemon.loop, put_podman_secrets(parts, test::at_socket(daemon.user), {{"token", 1}})));
   CHECK(daemon.machine.podman.calls == std::vector<std::string>{"secrets"});
-  REQUIRE(run(daemon.loop, put_podman_secrets(parts, daemon.user, {{"token", 2}})));
+  REQUIRE(run(daemon.loop, put_podman_secrets(parts, test::at_socket(daemon.user), {{"token", 2}})));
   CHECK(daemon.machine.podman.stored.at("token").value == "beta");
-  CHECK_FALSE(run(daemon.loop, put_podman_secrets(parts, daemon.user, {{"token", 9}})));
+  CHECK_FALSE(run(daemon.loop, put_podman_secrets(parts, test::at_socket(daemon.user), {{"token", 9}})));
   daemon.machine.podman.stored["theirs"] = {"2", "x", {{"leger.user", "bob"}}};
   REQUIRE(run(daemon.loop, drop_podman_secrets(parts, daemon.user, "app", {"token", "theirs", "absent"})));
   CHECK_FALSE(daemon.machine.podman.stored.contains("token"));

@@ -311,9 +311,11 @@ TEST_CASE("A second deployment while one runs is a conflict that names the first
   auto removal = std::make_shared<Result<std::string>>();
   daemon.trouble.watch = [&](const std::string& call) {
     if (call != "restart job.service") return;
-    daemon.loop.spawn(keep(daemon.deployer().install(daemon.user, 1), second), [](std::exception_ptr) {});
-    daemon.loop.spawn(keep(daemon.deployer().remove(daemon.user, "shop", Deployer::Volumes::keep), removal),
+    daemon.loop.spawn(keep(daemon.deployer().install(test::at_socket(daemon.user), 1), second),
                       [](std::exception_ptr) {});
+    daemon.loop.spawn(
+        keep(daemon.deployer().remove(test::at_socket(daemon.user), "shop", Deployer::Volumes::keep), removal),
+        [](std::exception_ptr) {});
   };
   const auto row = daemon.install(version);
   REQUIRE(row);

@@ -11,6 +11,7 @@
 #include "backend/service/secret_service.h"
 #include "quadlets/generator.h"
 #include "quadlets/installer.h"
+#include "tests/backend/service/audit.h"
 #include "tests/backend/service/owner.h"
 #include "tests/quadlets/archives.h"
 
@@ -248,7 +249,9 @@ std::string Machine::picture() {
 class Daemon::Parts {
  public:
   Parts(Daemon& daemon, const std::string& folder, const std::string& generator_program)
-      : secret_rows(*daemon.database),
+      : audit(daemon.loop, *daemon.database),
+        key_rows(*daemon.database),
+        secret_rows(*daemon.database),
         release_rows(*daemon.database),
         user_rows(*daemon.database),
         deployments(*daemon.database),
@@ -258,10 +261,10 @@ class Daemon::Parts {
         installer(files, folder + "/containers/systemd"),
         generator(daemon.loop, generator_program),
         releases(daemon.loop, release_rows, folder + "/state/releases") {
-    auto opened = run(daemon.loop, Vault::open(secret_rows, {{}, folder + "/leger.kek"}, daemon.clock));
+    auto opened = run(daemon.loop, Vault::open(key_rows, {{}, folder + "/leger.kek", folder + "/state"}, daemon.clock));
     REQUIRE(opened);
     vault = std::move(*opened);
-    secrets.emplace(secret_rows, *vault, daemon.clock, 10U);
+    secrets.emplace(secret_rows, *vault, audit.log, 10U, [](std::uint64_t) {});
     REQUIRE(releases.prepare());
     deployer.emplace(all(daemon.loop));
   }
@@ -270,6 +273,7 @@ class Daemon::Parts {
     return {.loop = loop,
             .log = log,
             .deployments = deployments,
+            .audit = audit.log,
             .releases = releases,
             .secrets = *secrets,
             .installer = installer,
@@ -281,6 +285,8 @@ class Daemon::Parts {
   }
 
   Log log{LogLevel::error};
+  Audit audit;
+  KeyStore key_rows;
   SqliteSecrets secret_rows;
   SqliteReleases release_rows;
   SqliteUsers user_rows;
@@ -316,11 +322,12 @@ Daemon::~Daemon() {
 DeployParts Daemon::deploy_parts() { return parts_->all(loop); }
 Deployer& Daemon::deployer() { return *parts_->deployer; }
 SecretService& Daemon::secrets() { return *parts_->secrets; }
+Audit& Daemon::audit() { return parts_->audit; }
 Deployments& Daemon::deployments() { return parts_->deployments; }
 Installer& Daemon::installer() { return parts_->installer; }
 
 void Daemon::set_secret(const std::string& name, const std::string& value) {
-  REQUIRE(run(loop, secrets().set(user, name, Secret(value), std::nullopt)));
+  REQUIRE(run(loop, secrets().set(at_socket(user), name, Secret(value), std::nullopt)));
 }
 
 namespace {
@@ -344,13 +351,13 @@ std::uint64_t Daemon::upload(const std::string& name, const std::map<std::string
 }
 
 Result<Deployment> Daemon::install(std::uint64_t version) {
-  const auto id = run(loop, deployer().install(user, version));
+  const auto id = run(loop, deployer().install(at_socket(user), version));
   if (!id) return Fail(id.error());
   return deployments().get(*id);
 }
 
 Result<Deployment> Daemon::remove(const std::string& name, Deployer::Volumes volumes) {
-  const auto id = run(loop, deployer().remove(user, name, volumes));
+  const auto id = run(loop, deployer().remove(at_socket(user), name, volumes));
   if (!id) return Fail(id.error());
   return deployments().get(*id);
 }

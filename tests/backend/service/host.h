@@ -20,6 +20,7 @@
 #include "backend/service/deployer.h"
 #include "backend/service/vault.h"
 #include "backend/store/database.h"
+#include "tests/backend/service/audit.h"
 #include "tests/fakes/fake_podman.h"
 #include "tests/fakes/fake_units.h"
 #include "tests/support.h"
@@ -95,6 +96,7 @@ class Daemon {
   DeployParts deploy_parts();
   Deployer& deployer();
   SecretService& secrets();
+  Audit& audit();
   Deployments& deployments();
   Installer& installer();
 

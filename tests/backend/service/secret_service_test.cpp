@@ -6,11 +6,13 @@
 #include <string>
 #include <utility>
 
+#include "tests/backend/service/audit.h"
 #include "tests/backend/service/store.h"
 
 namespace leger {
 namespace {
 
+using test::at_socket;
 using test::run;
 using test::TemporaryFolder;
 
@@ -21,17 +23,25 @@ class Fixture {
     auto opened = store.open_vault();
     REQUIRE(opened);
     vault_ = std::move(*opened);
-    service = std::make_unique<SecretService>(*store.secret_rows, *vault_, store.clock, 10);
+    service = std::make_unique<SecretService>(*store.secret_rows, *vault_, audit.log, 10,
+                                              [this](std::uint64_t count) { seals = count; });
   }
 
   Result<PutOutcome> set(const std::string& name, const std::string& value,
                          std::optional<std::uint64_t> if_version = {}) {
-    return run(store.loop, service->set(store.user, name, Secret(value), if_version));
+    return run(store.loop, service->set(at_socket(store.user), name, Secret(value), if_version));
   }
   Result<std::string> get(const std::string& name, std::optional<std::uint64_t> version = {}) {
-    const auto found = service->get(store.user, name, version);
+    const auto found = read(store.user, name, version);
     if (!found) return Fail(found.error());
     return std::string(found->value.reveal());
+  }
+  Result<SecretValue> read(const std::string& user, const std::string& name,
+                           std::optional<std::uint64_t> version = {}) {
+    return run(store.loop, service->read(at_socket(user), name, version));
+  }
+  Result<std::string> remove(const std::string& user, const std::string& name) {
+    return run(store.loop, service->remove(at_socket(user), name));
   }
 
  private:
@@ -39,6 +49,8 @@ class Fixture {
 
  public:
   test::Store store;
+  test::Audit audit{store.loop, *store.database};
+  std::uint64_t seals = 0;
 
  private:
   std::unique_ptr<Vault> vault_;
@@ -57,7 +69,7 @@ TEST_CASE("Names are taken and refused as the contract has them, by every operat
     CAPTURE(name);
     CHECK(fixture.set(name, "v"));
     CHECK(fixture.get(name) == "v");
-    CHECK(run(fixture.store.loop, fixture.service->remove(fixture.store.user, name)));
+    CHECK(fixture.remove(fixture.store.user, name));
   }
   for (const std::string& name :
        {std::string(), longest + "a", std::string("list"), std::string("set"), std::string("get"), std::string("sync"),
@@ -66,7 +78,7 @@ TEST_CASE("Names are taken and refused as the contract has them, by every operat
     CAPTURE(name);
     const auto put = fixture.set(name, "v");
     const auto got = fixture.get(name);
-    const auto removed = run(fixture.store.loop, fixture.service->remove(fixture.store.user, name));
+    const auto removed = fixture.remove(fixture.store.user, name);
     REQUIRE_FALSE(put);
     REQUIRE_FALSE(got);
     REQUIRE_FALSE(removed);
@@ -91,7 +103,7 @@ TEST_CASE("Values from 1 to 511 999 bytes are kept, empty and larger ones are re
   const auto empty = fixture.set("sized", "");
   REQUIRE_FALSE(empty);
   CHECK(empty.error().code == Code::invalid_request);
-  CHECK(fixture.service->get(fixture.store.user, "sized", {})->info.version == 2);
+  CHECK(fixture.read(fixture.store.user, "sized")->info.version == 2);
 }
 
 TEST_CASE("Bytes of any kind are kept as they are") {
@@ -142,12 +154,12 @@ TEST_CASE("if_version sets only where the secret is at that version, and says wh
 TEST_CASE("A removed secret is gone, and its numbers do not come again") {
   Fixture fixture;
   REQUIRE(fixture.set("token", "old"));
-  const auto removed = run(fixture.store.loop, fixture.service->remove(fixture.store.user, "token"));
+  const auto removed = fixture.remove(fixture.store.user, "token");
   REQUIRE(removed);
   CHECK(*removed == rfc3339(fixture.store.clock.wall_seconds()));
   CHECK_FALSE(fixture.get("token"));
   CHECK_FALSE(fixture.get("token", 1));
-  const auto again = run(fixture.store.loop, fixture.service->remove(fixture.store.user, "token"));
+  const auto again = fixture.remove(fixture.store.user, "token");
   REQUIRE_FALSE(again);
   CHECK(again.error().code == Code::secret_not_found);
   const auto put = fixture.set("token", "new");
@@ -160,23 +172,23 @@ TEST_CASE("A removed secret is gone, and its numbers do not come again") {
 TEST_CASE("Another account's secret is answered exactly as one that is not there") {
   Fixture fixture;
   REQUIRE(fixture.set("token", "value"));
-  const auto foreign = fixture.service->get("bob", "token", {});
-  const auto absent = fixture.service->get("bob", "never", {});
+  const auto foreign = fixture.read("bob", "token");
+  const auto absent = fixture.read("bob", "never");
   REQUIRE_FALSE(foreign);
   REQUIRE_FALSE(absent);
   CHECK(foreign.error().code == absent.error().code);
   CHECK(foreign.error().message == absent.error().message);
   CHECK(foreign.error().action == absent.error().action);
   CHECK(foreign.error().details == absent.error().details);
-  const auto remove_foreign = run(fixture.store.loop, fixture.service->remove("bob", "token"));
-  const auto remove_absent = run(fixture.store.loop, fixture.service->remove("bob", "never"));
+  const auto remove_foreign = fixture.remove("bob", "token");
+  const auto remove_absent = fixture.remove("bob", "never");
   REQUIRE_FALSE(remove_foreign);
   REQUIRE_FALSE(remove_absent);
   CHECK(remove_foreign.error().message == remove_absent.error().message);
   CHECK(fixture.service->list("bob", {}, 10)->empty());
   CHECK(fixture.get("token") == "value");
   // Each has one of the same name.
-  REQUIRE(run(fixture.store.loop, fixture.service->set("bob", "token", Secret("bob's"), {})));
+  REQUIRE(run(fixture.store.loop, fixture.service->set(at_socket("bob"), "token", Secret("bob's"), {})));
   CHECK(fixture.get("token") == "value");
 }
 
@@ -192,6 +204,91 @@ TEST_CASE("Lists go on after a name, and count is of the account") {
   REQUIRE(rest->size() == 1);
   CHECK(rest->front().name == "c");
   CHECK(fixture.service->count(fixture.store.user) == 3U);
+}
+
+TEST_CASE("A version is brought back as a new one, and only one that is kept") {
+  Fixture fixture;
+  REQUIRE(fixture.set("token", "first"));
+  fixture.store.clock.advance(1000);
+  REQUIRE(fixture.set("token", "second"));
+  const auto back = run(fixture.store.loop, fixture.service->roll_back(at_socket(fixture.store.user), "token", 1));
+  REQUIRE(back);
+  CHECK(back->info.version == 3);
+  CHECK_FALSE(back->created);
+  CHECK(fixture.get("token") == "first");
+  const auto versions = fixture.service->versions(fixture.store.user, "token");
+  REQUIRE(versions);
+  REQUIRE(versions->size() == 3);
+  CHECK(versions->front().version == 3);
+  CHECK(versions->front().is_current);
+  CHECK_FALSE(versions->at(1).is_current);
+  CHECK(versions->at(2).created_at < versions->at(1).created_at);
+  for (const std::uint64_t version : {std::uint64_t{4}, std::uint64_t{INT64_MAX}}) {
+    const auto absent =
+        run(fixture.store.loop, fixture.service->roll_back(at_socket(fixture.store.user), "token", version));
+    REQUIRE_FALSE(absent);
+    CHECK(absent.error().code == Code::secret_not_found);
+  }
+  CHECK_FALSE(run(fixture.store.loop, fixture.service->roll_back(at_socket("bob"), "token", 1)));
+  CHECK_FALSE(fixture.service->versions("bob", "token"));
+  CHECK(fixture.get("token") == "first");
+}
+
+TEST_CASE("Every access is on record with who, from where, what, which version and what came of it") {
+  Fixture fixture;
+  REQUIRE(fixture.set("token", "hidden value"));
+  REQUIRE(fixture.get("token"));
+  CHECK_FALSE(fixture.read("bob", "token"));
+  CHECK_FALSE(fixture.set("token", "x", 7));
+  REQUIRE(run(fixture.store.loop, fixture.service->roll_back(at_socket(fixture.store.user), "token", 1)));
+  REQUIRE(fixture.remove(fixture.store.user, "token"));
+  CHECK_FALSE(fixture.remove(fixture.store.user, "token"));
+  CHECK_FALSE(fixture.get("a/b"));  // no name at all: nothing to be on record
+  std::string text;
+  for (const AuditEntry& entry : fixture.audit.entries()) {
+    const AuditRecord& record = entry.record;
+    CHECK(record.source == "socket");
+    CHECK(record.request_id == "request-1");
+    CHECK(record.object == "token");
+    CHECK(record.time == rfc3339(fixture.store.clock.wall_seconds()));
+    text = record.action + " v" + std::to_string(record.version.value_or(0)) + " " + record.outcome +
+           (record.actor == "bob" ? " bob\n" : "\n") + text;
+  }
+  CHECK(text ==
+        "secret.set v1 ok\n"
+        "secret.read v1 ok\n"
+        "secret.read v0 secret_not_found bob\n"
+        "secret.set v0 conflict\n"
+        "secret.rollback v2 ok\n"
+        "secret.delete v0 ok\n"
+        "secret.delete v0 secret_not_found\n");
+  const auto verdict = run(fixture.store.loop, fixture.audit.log.verify());
+  REQUIRE(verdict);
+  CHECK(verdict->entries == 7);
+  CHECK_FALSE(verdict->first_bad);
+}
+
+TEST_CASE("Without a record no value leaves, and a look that gives none away needs no record") {
+  Fixture fixture;
+  REQUIRE(fixture.set("token", "value"));
+  fixture.store.execute("CREATE TRIGGER broken BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'broken'); END");
+  const auto refused = fixture.read(fixture.store.user, "token");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::unavailable);
+  CHECK(fixture.audit.log.is_failing());
+  CHECK_FALSE(fixture.set("token", "other"));
+  CHECK(fixture.service->check(fixture.store.user, "token"));
+  fixture.store.execute("DROP TRIGGER broken");
+  CHECK(fixture.get("token") == "value");
+  CHECK_FALSE(fixture.audit.log.is_failing());
+}
+
+TEST_CASE("After each write it is told how often the key has sealed") {
+  Fixture fixture;
+  for (std::uint64_t written = 1; written <= 3; ++written) {
+    REQUIRE(fixture.set("token", "value"));
+    CHECK(fixture.seals == written);
+  }
 }
 
 }  // namespace leger

@@ -55,8 +55,8 @@ class RecordedMarks final : public Sessions {
   Result<std::vector<Session>> list(const std::string& /*user_uuid*/, const std::string& /*now*/) override {
     return Fail(problem());
   }
-  Task<Result<void>> add(Session /*session*/, std::uint32_t /*most*/) override { co_return Fail(problem()); }
-  Task<Result<bool>> remove(std::string /*user_uuid*/, std::string /*id*/) override { co_return Fail(problem()); }
+  Task<Result<void>> add(Session, std::uint32_t, AuditRecord) override { co_return Fail(problem()); }
+  Task<Result<bool>> remove(std::string, std::string, AuditRecord) override { co_return Fail(problem()); }
 
   std::vector<std::int64_t> saved;
   bool fails = false;

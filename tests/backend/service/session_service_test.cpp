@@ -9,12 +9,14 @@
 
 #include "backend/base/text.h"
 #include "backend/crypto/token.h"
+#include "tests/backend/service/audit.h"
 #include "tests/backend/service/store.h"
 #include "tests/backend/store/statement_counts.h"
 
 namespace leger {
 namespace {
 
+using test::at_socket;
 using test::run;
 using test::Store;
 using test::TemporaryFolder;
@@ -32,17 +34,18 @@ class Running {
     vault = store.open_vault().value();
     clock = std::make_unique<SessionClock>(store.loop, rows);
     REQUIRE(clock->load());
-    service = std::make_unique<SessionService>(rows, *vault, *clock);
+    service = std::make_unique<SessionService>(rows, *vault, *clock, audit.log);
   }
   User owner() { return store.user_rows->owner().value().value(); }
   IssuedToken issue(const User& user) {
-    auto issued = run(store.loop, service->issue(user, "tailnet:" + user.tailscale_user_id, "laptop", "cli"));
+    auto issued =
+        run(store.loop, service->issue(at_socket({}), user, "tailnet:" + user.tailscale_user_id, "laptop", "cli"));
     REQUIRE(issued);
     return std::move(*issued);
   }
   std::string token(const User& user) { return std::string(issue(user).token.reveal()); }
   Result<void> revoke(const std::string& user, const std::string& id) {
-    return run(store.loop, service->revoke(user, id));
+    return run(store.loop, service->revoke(at_socket(user), id));
   }
   bool is_good(const std::string& token) { return service->check(token).has_value(); }
   std::string refusal(const std::string& token) {
@@ -62,6 +65,7 @@ class Running {
   void pass(std::int64_t seconds) { store.clock.advance(static_cast<std::uint64_t>(seconds) * 1000); }
 
   Store store;
+  test::Audit audit{store.loop, *store.database};
   SqliteSessions rows;
   std::unique_ptr<Vault> vault;
   std::unique_ptr<SessionClock> clock;
@@ -192,7 +196,7 @@ TEST_CASE("Of one more than the most sessions of a user the oldest has ended, an
   for (std::uint32_t i = 2; i < kMostSessions; ++i) {
     daemon.store.loop.spawn(
         [](SessionService& service) -> Task<void> {
-          CHECK(co_await service.issue(bob(), "tailnet:7", "", "web"));
+          CHECK(co_await service.issue(at_socket({}), bob(), "tailnet:7", "", "web"));
         }(*daemon.service),
         [](std::exception_ptr problem) { std::rethrow_exception(problem); });
   }
@@ -218,7 +222,7 @@ TEST_CASE("Ten thousand sessions that were issued and ended leave no row, and al
     for (std::uint32_t i = 0; i < kMostSessions; ++i) {
       daemon.store.loop.spawn(
           [](SessionService& service, std::vector<IssuedToken>& to) -> Task<void> {
-            auto one = co_await service.issue(bob(), "tailnet:7", "", "web");
+            auto one = co_await service.issue(at_socket({}), bob(), "tailnet:7", "", "web");
             REQUIRE(one);
             to.push_back(std::move(*one));
           }(*daemon.service, issued),
@@ -231,7 +235,7 @@ TEST_CASE("Ten thousand sessions that were issued and ended leave no row, and al
       REQUIRE(daemon.is_good(tokens.back()));
       daemon.store.loop.spawn(
           [](SessionService& service, std::string id) -> Task<void> {
-            CHECK(co_await service.revoke("bob", std::move(id)));
+            CHECK(co_await service.revoke(at_socket("bob"), std::move(id)));
           }(*daemon.service, one.session.id),
           [](std::exception_ptr problem) { std::rethrow_exception(problem); });
     }
@@ -330,11 +334,32 @@ TEST_CASE("An account that cannot be written into a token gets no session") {
   Running daemon(folder.path());
   User user = bob();
   user.tailscale_email = std::string(5000, 'x');
-  CHECK(run(daemon.store.loop, daemon.service->issue(user, "local", "", "cli")).error().code == Code::internal_error);
+  CHECK(run(daemon.store.loop, daemon.service->issue(at_socket({}), user, "local", "", "cli")).error().code ==
+        Code::internal_error);
   user = bob();
   user.user_uuid = "nobody";
-  CHECK(run(daemon.store.loop, daemon.service->issue(user, "local", "", "cli")).error().code == Code::internal_error);
+  CHECK(run(daemon.store.loop, daemon.service->issue(at_socket({}), user, "local", "", "cli")).error().code ==
+        Code::internal_error);
   CHECK(daemon.count() == 0);
+}
+
+TEST_CASE("The begin and the end of a session are on record, of whom and from where") {
+  const TemporaryFolder folder;
+  Running daemon(folder.path());
+  const IssuedToken issued = daemon.issue(bob());
+  CHECK_FALSE(daemon.revoke(daemon.store.user, issued.session.id));
+  REQUIRE(daemon.revoke("bob", issued.session.id));
+  const auto entries = daemon.audit.entries();
+  REQUIRE(entries.size() == 2);
+  for (const AuditEntry& entry : entries) {
+    CHECK(entry.record.actor == "bob");
+    CHECK(entry.actor_name == "bob@host");
+    CHECK(entry.record.source == "socket");
+    CHECK(entry.record.object == issued.session.id);
+    CHECK(entry.record.outcome == "ok");
+  }
+  CHECK(entries.at(1).record.action == "session.begin");
+  CHECK(entries.at(0).record.action == "session.end");
 }
 
 }  // namespace leger

@@ -11,36 +11,20 @@
 
 #include "backend/base/text.h"
 #include "backend/crypto/seal.h"
-#include "backend/service/secret_service.h"
 #include "tests/backend/service/store.h"
+#include "tests/backend/service/values.h"
 #include "tests/quadlets/archives.h"
 
 namespace leger {
 namespace {
 
 namespace fs = std::filesystem;
+using test::put;
 using test::read_file;
+using test::replace_key_file;
 using test::run;
 using test::Store;
 using test::TemporaryFolder;
-using test::write_file;
-
-void put(Store& store, const Vault& vault, const std::string& name, const std::string& value) {
-  SecretService service(*store.secret_rows, vault, store.clock, 10);
-  REQUIRE(run(store.loop, service.set(store.user, name, Secret(value), std::nullopt)));
-}
-
-StoredSecret stored(Store& store, const std::string& name) {
-  auto row = store.secret_rows->get(store.user, name, std::nullopt);
-  REQUIRE(row);
-  return *row;
-}
-
-void replace_key_file(const std::string& path, const std::string& bytes) {
-  fs::remove(path);
-  write_file(path, bytes);
-  REQUIRE(chmod(path.c_str(), 0400) == 0);
-}
 
 // The first start in a folder: makes the key, and one secret.
 void first_start(const std::string& folder) {
@@ -61,15 +45,15 @@ TEST_CASE("The first start makes the key file and one wrapped key of each purpos
   CHECK(status.st_size == 32);
   const std::string key = read_file(folder / "leger.kek");
   Store store(folder.path());
-  REQUIRE(store.secret_rows->wrapped_keys());
-  CHECK(store.secret_rows->wrapped_keys()->size() == 2);
+  REQUIRE(store.key_rows->wrapped_keys());
+  CHECK(store.key_rows->wrapped_keys()->size() == 2);
   const auto vault = store.open_vault();
   REQUIRE(vault);
-  const auto value = (*vault)->open(store.user, stored(store, "token"));
+  const auto value = (*vault)->open(store.user, store.stored("token"));
   REQUIRE(value);
   CHECK(value->reveal() == "the value");
   CHECK(read_file(folder / "leger.kek") == key);
-  CHECK(store.secret_rows->wrapped_keys()->size() == 2);
+  CHECK(store.key_rows->wrapped_keys()->size() == 2);
 }
 
 TEST_CASE("The key of tokens is another than that of secrets, and the same after a restart") {
@@ -84,11 +68,11 @@ TEST_CASE("The key of tokens is another than that of secrets, and the same after
     key = (*vault)->token_key(2)->reveal();
     for (const std::uint32_t id : {0U, 1U, 3U, UINT32_MAX}) CHECK((*vault)->token_key(id) == nullptr);
     put(store, **vault, "token", "value");
-    CHECK(stored(store, "token").value.key_id == 1);
-    StoredSecret other = stored(store, "token");
+    CHECK(store.stored("token").value.key_id == 1);
+    StoredSecret other = store.stored("token");
     other.value.key_id = 2;
     CHECK_FALSE((*vault)->open(store.user, other));
-    const auto rows = store.secret_rows->wrapped_keys().value();
+    const auto rows = store.key_rows->wrapped_keys().value();
     CHECK(rows[0].purpose == "secrets");
     CHECK(rows[1].purpose == "tokens");
   }
@@ -108,30 +92,31 @@ TEST_CASE("A state folder from before there were tokens gets a token key, and it
     const auto vault = store.open_vault();
     REQUIRE(vault);
     CHECK((*vault)->token_key_id() == 2);
-    CHECK((*vault)->open(store.user, stored(store, "token"))->reveal() == "the value");
+    CHECK((*vault)->open(store.user, store.stored("token"))->reveal() == "the value");
   }
   SUBCASE("with a second one, that secrets are sealed with and whose number is not the token key's") {
     const Key kek = Key::from_bytes(read_file(folder / "leger.kek")).value();
     const auto sealed = seal(kek, std::string(32, 's'), data_key_associated_data(9));
     REQUIRE(sealed);
-    REQUIRE(run(store.loop, store.secret_rows->add_wrapped_key({.key_id = 9,
-                                                                .purpose = "secrets",
-                                                                .nonce = sealed->nonce,
-                                                                .ciphertext = sealed->ciphertext,
-                                                                .tag = sealed->tag,
-                                                                .created_at = "t"})));
+    REQUIRE(run(store.loop, store.key_rows->add({.key_id = 9,
+                                                 .purpose = "secrets",
+                                                 .nonce = sealed->nonce,
+                                                 .ciphertext = sealed->ciphertext,
+                                                 .tag = sealed->tag,
+                                                 .created_at = "t"},
+                                                std::nullopt)));
     const auto vault = store.open_vault();
     REQUIRE(vault);
     CHECK((*vault)->token_key_id() == 10);
     CHECK((*vault)->token_key(9) == nullptr);
     put(store, **vault, "newer", "x");
-    CHECK(stored(store, "newer").value.key_id == 9);
-    CHECK((*vault)->open(store.user, stored(store, "token"))->reveal() == "the value");
+    CHECK(store.stored("newer").value.key_id == 9);
+    CHECK((*vault)->open(store.user, store.stored("token"))->reveal() == "the value");
   }
   SUBCASE("not by a wrong key") {
     replace_key_file(folder / "leger.kek", std::string(32, 'k'));
     CHECK_FALSE(store.open_vault());
-    CHECK(store.secret_rows->wrapped_keys()->size() == 1);
+    CHECK(store.key_rows->wrapped_keys()->size() == 1);
   }
 }
 
@@ -142,12 +127,13 @@ TEST_CASE("A newer token key signs, and the older one is still known") {
   const Key kek = Key::from_bytes(read_file(folder / "leger.kek")).value();
   const auto sealed = seal(kek, std::string(32, 't'), token_key_associated_data(3));
   REQUIRE(sealed);
-  REQUIRE(run(store.loop, store.secret_rows->add_wrapped_key({.key_id = 3,
-                                                              .purpose = "tokens",
-                                                              .nonce = sealed->nonce,
-                                                              .ciphertext = sealed->ciphertext,
-                                                              .tag = sealed->tag,
-                                                              .created_at = "t"})));
+  REQUIRE(run(store.loop, store.key_rows->add({.key_id = 3,
+                                               .purpose = "tokens",
+                                               .nonce = sealed->nonce,
+                                               .ciphertext = sealed->ciphertext,
+                                               .tag = sealed->tag,
+                                               .created_at = "t"},
+                                              std::nullopt)));
   const auto vault = store.open_vault();
   REQUIRE(vault);
   CHECK((*vault)->token_key_id() == 3);
@@ -155,7 +141,7 @@ TEST_CASE("A newer token key signs, and the older one is still known") {
   REQUIRE((*vault)->token_key(2) != nullptr);
   CHECK((*vault)->token_key(2)->reveal() != std::string(32, 't'));
   put(store, **vault, "another", "x");
-  CHECK(stored(store, "another").value.key_id == 1);
+  CHECK(store.stored("another").value.key_id == 1);
 }
 
 TEST_CASE("A key whose purpose or number was changed in the database does not open") {
@@ -173,11 +159,11 @@ TEST_CASE("A key whose purpose or number was changed in the database does not op
         "UPDATE data_keys SET (nonce, ciphertext, tag) = (SELECT nonce, ciphertext, tag FROM data_keys WHERE key_id = "
         "1) WHERE key_id = 2");
   }
-  const auto before = store.secret_rows->wrapped_keys().value();
+  const auto before = store.key_rows->wrapped_keys().value();
   const auto vault = store.open_vault();
   REQUIRE_FALSE(vault);
   CHECK(vault.error().code == Code::unavailable);
-  CHECK(store.secret_rows->wrapped_keys()->size() == before.size());
+  CHECK(store.key_rows->wrapped_keys()->size() == before.size());
 }
 
 TEST_CASE("A key file that an interrupted first start left is taken") {
@@ -208,11 +194,11 @@ TEST_CASE("A wrong key refuses, and touches neither the key file nor the store")
   replace_key_file(folder / "leger.kek", std::string(32, 'k'));
   {
     Store store(folder.path());
-    const auto before = store.secret_rows->wrapped_keys();
+    const auto before = store.key_rows->wrapped_keys();
     const auto vault = store.open_vault();
     REQUIRE_FALSE(vault);
     CHECK(vault.error().code == Code::unavailable);
-    CHECK(store.secret_rows->wrapped_keys()->front().ciphertext == before->front().ciphertext);
+    CHECK(store.key_rows->wrapped_keys()->front().ciphertext == before->front().ciphertext);
     CHECK(read_file(folder / "leger.kek") == std::string(32, 'k'));
   }
   replace_key_file(folder / "leger.kek", right);
@@ -227,8 +213,8 @@ TEST_CASE("A key file that is no key refuses") {
   SUBCASE("33 bytes") { replace_key_file(folder / "leger.kek", std::string(33, 'k')); }
   SUBCASE("empty") { replace_key_file(folder / "leger.kek", {}); }
   CHECK_FALSE(store.open_vault());
-  REQUIRE(store.secret_rows->wrapped_keys());
-  CHECK(store.secret_rows->wrapped_keys()->empty());
+  REQUIRE(store.key_rows->wrapped_keys());
+  CHECK(store.key_rows->wrapped_keys()->empty());
 }
 
 TEST_CASE("A credential comes before the file, and no file is made beside it") {
@@ -244,81 +230,6 @@ TEST_CASE("A credential comes before the file, and no file is made beside it") {
   Store store(folder.path());
   CHECK(store.open_vault(folder / "credentials"));
   CHECK_FALSE(store.open_vault());
-}
-
-TEST_CASE("A row of which any field is another's, or any bit is turned, is refused by its name and without its value") {
-  const TemporaryFolder folder;
-  Store store(folder.path());
-  const auto vault = store.open_vault();
-  REQUIRE(vault);
-  for (const char* name : {"one", "two", "three"}) put(store, **vault, name, std::string("value of ") + name);
-  put(store, **vault, "one", "newer of one");
-
-  const auto refused = [&](const std::string& user, const StoredSecret& row) {
-    const auto opened = (*vault)->open(user, row);
-    if (opened) return false;
-    const Error& error = opened.error();
-    return error.code == Code::internal_error && error.message.contains("\"" + row.info.name + "\"") &&
-           !(error.message + error.action + error.details).contains("value of");
-  };
-  const auto changed = [&](const std::string& name, const std::function<void(StoredSecret&)>& change) {
-    StoredSecret row = stored(store, name);
-    change(row);
-    return row;
-  };
-  for (const std::string name : {"one", "two", "three"}) {
-    CAPTURE(name);
-    CHECK((*vault)->open(store.user, stored(store, name)));
-    CHECK(refused("bob", stored(store, name)));
-    CHECK(refused(store.user, changed(name, [](StoredSecret& row) { row.info.name += "x"; })));
-    CHECK(refused(store.user, changed(name, [](StoredSecret& row) { ++row.info.version; })));
-    CHECK(refused(store.user, changed(name, [](StoredSecret& row) { ++row.value.key_id; })));
-    CHECK(refused(store.user, changed(name, [](StoredSecret& row) { row.value.encryption_version = 1; })));
-    for (std::string SealedValue::* field : {&SealedValue::nonce, &SealedValue::ciphertext, &SealedValue::tag}) {
-      const std::string bytes = stored(store, name).value.*field;
-      CHECK(refused(store.user, changed(name, [&](StoredSecret& row) { (row.value.*field).pop_back(); })));
-      CHECK(refused(store.user, changed(name, [&](StoredSecret& row) { (row.value.*field) += '\0'; })));
-      for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
-        CAPTURE(bit);
-        CHECK(refused(store.user, changed(name, [&](StoredSecret& row) {
-                        (row.value.*field)[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
-                      })));
-      }
-    }
-    // The whole value of another row, and of another version of the same secret.
-    for (const std::string other : {"one", "two", "three"}) {
-      if (other == name) continue;
-      CHECK(refused(store.user, changed(name, [&](StoredSecret& row) { row.value = stored(store, other).value; })));
-    }
-  }
-  const auto older = store.secret_rows->get(store.user, "one", 1);
-  REQUIRE(older);
-  CHECK(refused(store.user, changed("one", [&](StoredSecret& row) { row.value = older->value; })));
-}
-
-TEST_CASE("Columns swapped between rows in the database itself are refused") {
-  const TemporaryFolder folder;
-  Store store(folder.path());
-  const auto vault = store.open_vault();
-  REQUIRE(vault);
-  put(store, **vault, "one", "value 1");
-  put(store, **vault, "two", "value 2");
-  store.execute("CREATE TEMP TABLE kept AS SELECT * FROM secret_versions");
-  SUBCASE("nonce, ciphertext and tag") {
-    store.execute("UPDATE secret_versions SET nonce = randomblob(12)");  // no nonce may stand twice, not even meanwhile
-    store.execute(
-        "UPDATE secret_versions AS a SET (nonce, ciphertext, tag) = (SELECT b.nonce, b.ciphertext, b.tag FROM kept b "
-        "WHERE b.secret_id <> a.secret_id)");
-  }
-  SUBCASE("ciphertext") {
-    store.execute(
-        "UPDATE secret_versions AS a SET ciphertext = (SELECT b.ciphertext FROM kept b WHERE b.secret_id <> "
-        "a.secret_id)");
-  }
-  SUBCASE("tag") {
-    store.execute("UPDATE secret_versions AS a SET tag = (SELECT b.tag FROM kept b WHERE b.secret_id <> a.secret_id)");
-  }
-  for (const char* name : {"one", "two"}) CHECK_FALSE((*vault)->open(store.user, stored(store, name)));
 }
 
 TEST_CASE("No file of the state folder holds a trace of a secret, and none holds the key") {

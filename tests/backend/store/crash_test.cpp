@@ -7,11 +7,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <map>
 #include <random>
+#include <set>
 #include <sstream>
+#include <tuple>
 
 #include "tests/backend/store/crash_values.h"
 #include "tests/backend/store/fixture.h"
@@ -23,6 +25,9 @@ using namespace leger;
 using namespace leger::test;
 
 namespace {
+
+// `ack` for a value or `read` for a read of it; the writer; the version.
+using Answer = std::tuple<std::string, int, std::uint64_t>;
 
 class Child {
  public:
@@ -44,9 +49,8 @@ class Child {
   Child& operator=(const Child&) = delete;
   ~Child() { close(output_); }
 
-  // Reads until `lines` answers came, kills, and reads what is left in the pipe: the highest version answered, by
-  // writer.
-  std::map<int, std::uint64_t> kill_after(std::size_t lines) {
+  // Reads until `lines` answers came, kills, and reads what is left in the pipe: all that was answered.
+  std::set<Answer> kill_after(std::size_t lines) {
     std::string said;
     while (answers(said) < lines && read_some(said)) {
     }
@@ -56,7 +60,7 @@ class Child {
     int status = 0;
     waitpid(pid_, &status, 0);
     CHECK(WIFSIGNALED(status));
-    return acknowledged(said);
+    return answered(said);
   }
 
  private:
@@ -67,34 +71,42 @@ class Child {
     return got > 0;
   }
   static std::size_t answers(const std::string& said) {
-    std::size_t count = 0;
-    for (std::size_t at = said.find("ack "); at != std::string::npos; at = said.find("ack ", at + 1)) ++count;
-    return count;
+    return static_cast<std::size_t>(std::ranges::count(said, '\n'));
   }
-  static std::map<int, std::uint64_t> acknowledged(const std::string& said) {
-    std::map<int, std::uint64_t> versions;
+  static std::set<Answer> answered(const std::string& said) {
+    std::set<Answer> all;
     std::istringstream lines(said.substr(0, said.rfind('\n') + 1));
-    for (std::string word; lines >> word;) {
-      int writer = 0;
-      std::uint64_t version = 0;
-      if (word == "ack" && lines >> writer >> version) versions[writer] = std::max(versions[writer], version);
-    }
-    return versions;
+    Answer answer;
+    while (lines >> std::get<0>(answer) >> std::get<1>(answer) >> std::get<2>(answer)) all.insert(answer);
+    return all;
   }
 
   pid_t pid_ = 0;
   int output_ = -1;
 };
 
+// The value is there, or a newer one; and so is the record of what was answered.
+void check_answer(Store& store, const Answer& answer) {
+  const auto& [what, writer, version] = answer;
+  const std::string name = "s" + std::to_string(writer);
+  const auto secret = SqliteSecrets(store.database()).get(kAlice, name, std::nullopt);
+  REQUIRE(secret.has_value());
+  CHECK(secret->info.version >= version);
+  CHECK(secret->value.ciphertext == value_for(writer, secret->info.version).ciphertext);
+  Statement records = store.database().reader().prepare(
+      "SELECT count(*) FROM audit WHERE action = ?1 AND object = ?2 AND version = ?3");
+  records.bind(1, what == "read" ? "secret.read" : "secret.set").bind(2, name);
+  records.bind(3, static_cast<std::int64_t>(version));
+  REQUIRE(records.step().value());
+  CHECK(records.integer(0) == 1);
+}
+
 }  // namespace
 
-TEST_CASE("after kill -9 everything that was answered is there, whole, and the next start goes on") {
+TEST_CASE("after kill -9 everything that was answered is there, whole and on record, and the next start goes on") {
   Store store;
   store.add_user(kAlice);
-  {
-    SqliteSecrets secrets(store.database());
-    REQUIRE(store.run(secrets.add_wrapped_key(wrapped_key(1))).has_value());
-  }
+  store.add_key(1);
   std::mt19937 random(3);  // NOLINT(cert-msc51-cpp): the same moments in each run
   for (int round = 0; round < 5; ++round) {
     store.close();
@@ -102,13 +114,12 @@ TEST_CASE("after kill -9 everything that was answered is there, whole, and the n
     const auto answered = child.kill_after(50 + random() % 500);
     REQUIRE_FALSE(answered.empty());
     store.open();
-    SqliteSecrets secrets(store.database());
-    for (const auto& [writer, version] : answered) {
-      const auto secret = secrets.get(kAlice, "s" + std::to_string(writer), std::nullopt);
-      REQUIRE(secret.has_value());
-      CHECK(secret->info.version >= version);
-      CHECK(secret->value.ciphertext == value_for(writer, secret->info.version).ciphertext);
-    }
+    REQUIRE(store.execute("CREATE INDEX IF NOT EXISTS by_object ON audit(object, version)").has_value());
+    for (const Answer& answer : answered) check_answer(store, answer);
+    CHECK(store.verify().first_bad == std::nullopt);
+    // No value without its record, whether it was answered or not.
+    CHECK(store.number("SELECT count(*) FROM audit WHERE action = 'secret.set'") ==
+          store.number("SELECT sum(version) FROM secrets"));
     Statement integrity = store.database().reader().prepare("PRAGMA integrity_check");
     REQUIRE(integrity.step().value());
     CHECK(integrity.text(0) == "ok");

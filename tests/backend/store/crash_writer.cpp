@@ -1,5 +1,5 @@
-// crash_writer STATE: writes secrets with many writers at once and says each answer on standard output, until it is
-// killed.
+// crash_writer STATE: writes secrets with many writers at once, puts a read of each on record, and says each answer on
+// standard output, until it is killed.
 
 #define DOCTEST_CONFIG_IMPLEMENT  // the fixture speaks doctest; this program has a main of its own
 
@@ -13,14 +13,22 @@
 namespace leger::test {
 namespace {
 
-Task<void> write_forever(SqliteSecrets& secrets, int writer) {
+bool say(const std::string& what, int writer, std::uint64_t version) {
+  const std::string line = what + " " + std::to_string(writer) + " " + std::to_string(version) + "\n";
+  return write(STDOUT_FILENO, line.data(), line.size()) > 0;
+}
+
+Task<void> write_forever(SqliteSecrets& secrets, AuditStore& audit, int writer) {
+  const std::string name = "s" + std::to_string(writer);
   while (true) {
-    PutSecret put{.user_uuid = kAlice, .name = "s" + std::to_string(writer), .now = kNow, .if_version = {}, .seal = {}};
+    PutSecret put{.user_uuid = kAlice, .name = name, .now = kNow, .audit = audit_record("secret.set", name)};
     put.seal = [writer](std::uint64_t version) -> Result<SealedValue> { return value_for(writer, version); };
     const auto outcome = co_await secrets.put(std::move(put));
-    if (!outcome) co_return;
-    const std::string line = "ack " + std::to_string(writer) + " " + std::to_string(outcome->info.version) + "\n";
-    if (write(STDOUT_FILENO, line.data(), line.size()) < 0) co_return;
+    if (!outcome || !say("ack", writer, outcome->info.version)) co_return;
+    std::vector<AuditRecord> reads(1, audit_record("secret.read", name));
+    reads.front().version = outcome->info.version;
+    const auto recorded = co_await audit.add(std::move(reads));
+    if (!recorded || !say("read", writer, outcome->info.version)) co_return;
   }
 }
 
@@ -34,8 +42,9 @@ int main(int count, char** arguments) {
   Loop loop(clock);
   auto database = Database::open(loop, arguments[1]).value();
   SqliteSecrets secrets(*database);
+  AuditStore audit(*database);
   for (int writer = 0; writer < test::kWriters; ++writer) {
-    loop.spawn(test::write_forever(secrets, writer), [](std::exception_ptr) { std::abort(); });
+    loop.spawn(test::write_forever(secrets, audit, writer), [](std::exception_ptr) { std::abort(); });
   }
   loop.run();
   return 0;

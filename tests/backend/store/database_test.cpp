@@ -47,7 +47,8 @@ TEST_CASE("a first start makes every table of the contract") {
   Store store;
   for (const char* table :
        {"users", "releases", "manifests", "latest_manifests", "data_keys", "secrets", "secret_versions", "deployments",
-        "schemas", "configurations", "configuration_versions", "rendered_quadlets", "sessions", "time_mark"}) {
+        "schemas", "configurations", "configuration_versions", "rendered_quadlets", "sessions", "time_mark", "audit",
+        "audit_chain", "deployment_secrets", "new_key_file"}) {
     INFO(table);
     Statement statement =
         store.database().reader().prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1");
@@ -214,9 +215,10 @@ TEST_CASE("a database that was cut or scribbled upon opens or is refused, and ne
   Store store;
   store.add_user(kAlice);
   SqliteSecrets secrets(store.database());
-  REQUIRE(store.run(secrets.add_wrapped_key(wrapped_key(1))).has_value());
+  store.add_key(1);
   for (std::uint64_t i = 0; i < 20; ++i) {
-    PutSecret put{.user_uuid = kAlice, .name = "s" + std::to_string(i), .now = kNow, .if_version = {}, .seal = {}};
+    PutSecret put{
+        .user_uuid = kAlice, .name = "s" + std::to_string(i), .now = kNow, .if_version = {}, .audit = {}, .seal = {}};
     put.seal = [i](std::uint64_t) -> Result<SealedValue> { return sealed_value(i); };
     REQUIRE(store.run(secrets.put(put)).has_value());
   }
@@ -234,7 +236,7 @@ TEST_CASE("a database that was cut or scribbled upon opens or is refused, and ne
     SqliteSecrets edited(**database);
     ignore(edited.list(kAlice, "", 100));
     for (int i = 0; i < 20; ++i) ignore(edited.get(kAlice, "s" + std::to_string(i), std::nullopt));
-    ignore(store.run(edited.remove(kAlice, "s1", kLater)));
+    ignore(store.run(edited.remove(kAlice, "s1", kLater, {})));
   }
 }
 
@@ -300,7 +302,7 @@ TEST_CASE("the schema itself keeps a second owner, a short nonce, a reused nonce
   store.add_user(kBob);
   REQUIRE(store.execute("UPDATE users SET is_owner = 1 WHERE user_uuid = '550e8400-e29b-41d4-a716-446655440000'")
               .has_value());
-  REQUIRE(store.execute("INSERT INTO data_keys VALUES (1, zeroblob(12), zeroblob(32), zeroblob(16), 't', 'secrets')")
+  REQUIRE(store.execute("INSERT INTO data_keys VALUES (1, zeroblob(12), zeroblob(32), zeroblob(16), 't', 'secrets', 0)")
               .has_value());
   REQUIRE(store
               .execute(
@@ -313,18 +315,25 @@ TEST_CASE("the schema itself keeps a second owner, a short nonce, a reused nonce
       store
           .execute(
               "INSERT INTO deployments VALUES (NULL, 'a', '550e8400-e29b-41d4-a716-446655440000', 'app', 1, 'install',"
-              " 'deployed', 't', 't', '', '', '', 1)")
+              " 'deployed', 't', 't', '', '', '', 1, 0)")
           .has_value());
   for (const char* sql :
        {"UPDATE users SET is_owner = 1",
         "UPDATE users SET is_owner = 2",
-        "INSERT INTO data_keys VALUES (2, zeroblob(11), zeroblob(32), zeroblob(16), 't', 'secrets')",
-        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(16), zeroblob(16), 't', 'secrets')",
-        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(32), zeroblob(12), 't', 'secrets')",
-        "INSERT INTO data_keys VALUES (2, NULL, zeroblob(32), zeroblob(16), 't', 'secrets')",
+        "INSERT INTO data_keys VALUES (2, zeroblob(11), zeroblob(32), zeroblob(16), 't', 'secrets', 0)",
+        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(16), zeroblob(16), 't', 'secrets', 0)",
+        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(32), zeroblob(12), 't', 'secrets', 0)",
+        "INSERT INTO data_keys VALUES (2, NULL, zeroblob(32), zeroblob(16), 't', 'secrets', 0)",
         "DELETE FROM data_keys",
-        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(32), zeroblob(16), 't', 'other')",
-        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(32), zeroblob(16), 't', NULL)",
+        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(32), zeroblob(16), 't', 'other', 0)",
+        "INSERT INTO data_keys VALUES (2, zeroblob(12), zeroblob(32), zeroblob(16), 't', NULL, 0)",
+        "INSERT INTO audit_chain VALUES (2, 1, zeroblob(32), 0, zeroblob(32), 0)",
+        "INSERT INTO audit_chain VALUES (1, 1, zeroblob(32), 0, zeroblob(32), 0)",
+        "INSERT INTO audit VALUES (1, 't', '', '', '', '', NULL, '', '', 1, zeroblob(31))",
+        "INSERT INTO audit VALUES (0, 't', '', '', '', '', NULL, '', '', 1, zeroblob(32))",
+        "INSERT INTO deployment_secrets VALUES ('none', 'a', 1)",
+        "UPDATE deployments SET kept = 2",
+        "INSERT INTO new_key_file VALUES (2, '/')",
         "INSERT INTO time_mark VALUES (2, 5)",
         "INSERT INTO time_mark VALUES (1, 5)",
         "UPDATE time_mark SET seconds = -1",
@@ -336,7 +345,7 @@ TEST_CASE("the schema itself keeps a second owner, a short nonce, a reused nonce
         "INSERT INTO secret_versions VALUES ('s', 2, 9, 2, randomblob(12), zeroblob(5), zeroblob(16), 't')",
         "INSERT INTO secret_versions VALUES ('s', 2, 1, 2, 'text of 12 b', zeroblob(5), zeroblob(16), 't')",
         R"(INSERT INTO deployments VALUES (NULL, 'b', '550e8400-e29b-41d4-a716-446655440000', 'app', 2, 'install',
-           'deployed', 't', 't', '', '', '', 1))"}) {
+           'deployed', 't', 't', '', '', '', 1, 0))"}) {
     INFO(sql);
     CHECK_FALSE(store.execute(sql).has_value());
   }
@@ -346,8 +355,8 @@ TEST_CASE("an account that goes takes all that is its own along") {
   Store store;
   store.add_user(kAlice);
   SqliteSecrets secrets(store.database());
-  REQUIRE(store.run(secrets.add_wrapped_key(wrapped_key(1))).has_value());
-  PutSecret put{.user_uuid = kAlice, .name = "a", .now = kNow, .if_version = {}, .seal = {}};
+  store.add_key(1);
+  PutSecret put{.user_uuid = kAlice, .name = "a", .now = kNow, .if_version = {}, .audit = {}, .seal = {}};
   put.seal = [](std::uint64_t) -> Result<SealedValue> { return sealed_value(1); };
   REQUIRE(store.run(secrets.put(put)).has_value());
   REQUIRE(store.execute("DELETE FROM users").has_value());

@@ -26,11 +26,12 @@ struct DeploymentStore : Store {
   }
   Result<void> add(Deployment added) {
     Deployments deployments(database());
-    return run(deployments.add(std::move(added)));
+    AuditRecord audit = audit_record("deployment." + added.kind, added.name);
+    return run(deployments.add(std::move(added), std::move(audit)));
   }
-  Result<void> update(Deployment updated) {
+  Result<void> update(Deployment updated, std::optional<AuditRecord> audit = std::nullopt) {
     Deployments deployments(database());
-    return run(deployments.update(std::move(updated)));
+    return run(deployments.update(std::move(updated), std::move(audit)));
   }
   // Adds one and ends it in `state`.
   void ended(const std::string& id, const std::string& name, const std::string& state, bool live) {
@@ -43,6 +44,12 @@ struct DeploymentStore : Store {
   }
   std::string ids(const DeploymentQuery& query) { return joined(deployments().list(query).value()); }
   std::string live_ids() { return joined(deployments().live().value()); }
+  std::string kept_ids() {
+    Statement statement = database().reader().prepare("SELECT id FROM deployments WHERE kept = 1 ORDER BY sequence");
+    std::string ids;
+    while (statement.step().value()) ids += statement.text(0) + " ";
+    return ids;
+  }
 
  private:
   static std::string joined(const std::vector<Deployment>& list) {
@@ -106,7 +113,8 @@ TEST_CASE("of many deployments that start at once one does") {
   DeploymentStore store;
   Deployments deployments(store.database());
   Several<Result<void>> tasks(store.loop());
-  for (int i = 0; i < 30; ++i) tasks.start(deployments.add(store.deployment("d" + std::to_string(i))));
+  for (int i = 0; i < 30; ++i)
+    tasks.start(deployments.add(store.deployment("d" + std::to_string(i)), audit_record("a", "b")));
   int started = 0;
   for (const auto& result : tasks.finish()) started += result.has_value() ? 1 : 0;
   CHECK(started == 1);
@@ -186,4 +194,56 @@ TEST_CASE("hostile texts in a deployment are kept as they are") {
     CHECK(store.ids({.name = text, .before = text}).empty());
   }
   CHECK(store.deployments().count("").value() == hostile_strings().size());
+}
+
+TEST_CASE("what was live before the live one is kept, one an app, until the app is removed") {
+  DeploymentStore store;
+  store.ended("d1", "app", "deployed", true);
+  store.ended("w1", "web", "deployed", true);
+  CHECK(store.kept_ids().empty());
+  store.ended("d2", "app", "deployed", true);
+  CHECK(store.kept_ids() == "d1 ");
+  store.ended("d3", "app", "failed", false);
+  CHECK(store.kept_ids() == "d1 ");
+  store.ended("d4", "app", "deployed", true);
+  CHECK(store.kept_ids() == "d2 ");
+  store.ended("w2", "web", "deployed", true);
+  CHECK(store.kept_ids() == "w1 d2 ");
+  // The live one, written once more, is not what was live before itself.
+  Deployment again = store.deployments().get("d4").value();
+  again.error = "{}";
+  REQUIRE(store.update(again).has_value());
+  CHECK(store.live_ids() == "d4 w2 ");
+  CHECK(store.kept_ids() == "w1 d2 ");
+  // The kept one comes back to life.
+  Deployment kept = store.deployments().get("d2").value();
+  kept.live = true;
+  REQUIRE(store.update(kept).has_value());
+  CHECK(store.live_ids() == "d2 w2 ");
+  CHECK(store.kept_ids() == "w1 d4 ");
+  store.ended("d5", "app", "removed", false);
+  CHECK(store.live_ids() == "w2 ");
+  CHECK(store.kept_ids() == "w1 ");
+  store.ended("d6", "app", "deployed", true);
+  CHECK(store.kept_ids() == "w1 ");
+}
+
+TEST_CASE("a deployment has its records: when it begins, and when it ends as its caller wants") {
+  DeploymentStore store;
+  Deployment one = store.deployment("d1");
+  REQUIRE(store.add(one).has_value());
+  CHECK_FALSE(store.add(store.deployment("d2")).has_value());
+  one.state = "switching";
+  REQUIRE(store.update(one).has_value());
+  one.state = "deployed";
+  one.finished_at = kLater;
+  REQUIRE(store.update(one, audit_record("deployment.end", "app")).has_value());
+  CHECK_FALSE(store.update(store.deployment("none"), audit_record("deployment.end", "none")).has_value());
+  CHECK(store.audit() == "deployment.install app \ndeployment.end app \n");
+  CHECK(store.verify().first_bad == std::nullopt);
+  AuditRecord odd = audit_record("a", "b");
+  odd.count = 0;
+  one.state = "failed";
+  CHECK_FALSE(store.update(one, odd).has_value());
+  CHECK(store.deployments().get("d1")->state == "deployed");
 }

@@ -16,7 +16,9 @@
 #include <utility>
 #include <vector>
 
+#include "backend/store/audit.h"
 #include "backend/store/database.h"
+#include "backend/store/keys.h"
 #include "backend/store/secrets.h"
 #include "backend/store/users.h"
 #include "tests/support.h"
@@ -96,6 +98,30 @@ class Store {
     });
     if (!added) throw std::runtime_error(added.error().message);
   }
+  // A key that secrets can name.
+  void add_key(std::uint32_t id) {
+    const auto added = write([id](Connection& connection) {
+      return connection
+          .prepare(
+              "INSERT INTO data_keys (key_id, nonce, ciphertext, tag, created_at)"
+              " VALUES (?1, zeroblob(12), zeroblob(32), zeroblob(16), '')")
+          .bind(1, id)
+          .run();
+    });
+    if (!added) throw std::runtime_error(added.error().message);
+  }
+  // What the audit has on record, oldest first: a line `action object version` each.
+  std::string audit() {
+    Statement statement = database_->reader().prepare("SELECT action, object, version FROM audit ORDER BY id");
+    std::string lines;
+    while (true) {
+      const auto row = statement.step();
+      if (!row) throw std::runtime_error(row.error().message);
+      if (!*row) return lines;
+      lines += statement.text(0) + " " + statement.text(1) + " " + statement.text(2) + "\n";
+    }
+  }
+  AuditVerdict verify() { return run(AuditStore(*database_).verify()).value(); }
 
  private:
   FakeClock clock_;
@@ -134,15 +160,19 @@ class Several {
 class Gate {
  public:
   void enter(Several<Result<void>>& tasks, Database& database) {
-    auto entered = entered_;
-    auto opened = opened_.get_future().share();
-    tasks.start(database.write([entered, opened](Connection&) -> Result<void> {
+    queue(tasks, database, Database::Durable::now);
+    await_entry();
+  }
+  // The two halves of enter().
+  void queue(Several<Result<void>>& tasks, Database& database, Database::Durable durable) {
+    auto hold = [entered = entered_, opened = opened_.get_future().share()](Connection&) -> Result<void> {
       entered->set_value();
       opened.wait();
       return {};
-    }));
-    entered_->get_future().wait();
+    };
+    tasks.start(database.write(std::move(hold), Database::Trace::may_stay_in_log, durable));
   }
+  void await_entry() { entered_->get_future().wait(); }
   void open() { opened_.set_value(); }
 
  private:
@@ -168,6 +198,18 @@ inline SealedValue sealed_value(std::uint64_t number) {
           .nonce = nonce,
           .ciphertext = "ciphertext " + std::to_string(number),
           .tag = std::string(16, 't')};
+}
+
+inline AuditRecord audit_record(const std::string& action, const std::string& object) {
+  return {.time = kNow,
+          .actor = kAlice,
+          .source = "100.64.0.7",
+          .action = action,
+          .object = object,
+          .version = std::nullopt,
+          .outcome = "ok",
+          .request_id = "r1",
+          .count = 1};
 }
 
 inline WrappedKey wrapped_key(std::uint32_t id) {

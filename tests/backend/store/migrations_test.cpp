@@ -52,64 +52,92 @@ std::map<std::string, std::string> questions(RawDatabase& database) {
   return by_table;
 }
 
+// A database made of `file`, then opened as legerd does; with a question for each table it had, and what the answer was
+// before.
+struct Migrated {
+  Migrated(const char* file, const std::string& schema) {
+    {
+      RawDatabase old(path());
+      old.execute(content_of(file));
+      REQUIRE(old.rows("PRAGMA user_version") == schema + "|\n");
+      asked = questions(old);
+      for (const auto& [table, question] : asked) before[table] = old.rows(question);
+    }
+    FakeClock clock;
+    Loop loop(clock);
+    REQUIRE(Database::open(loop, folder.path()).has_value());
+  }
+  std::string path() const { return folder / "leger.db"; }
+
+  TemporaryFolder folder;
+  std::map<std::string, std::string> asked;
+  std::map<std::string, std::string> before;
+};
+
 std::string schema_of(RawDatabase& database) {
   return database.rows("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name");
 }
 
 }  // namespace
 
-TEST_CASE("a database of schema 1 is brought to the newest with every row of every table kept") {
-  FakeClock clock;
-  Loop loop(clock);
-  const TemporaryFolder folder;
-  std::map<std::string, std::string> before;
-  std::map<std::string, std::string> asked;
-  {
-    RawDatabase old(folder / "leger.db");
-    old.execute(content_of(SCHEMA_1));
-    REQUIRE(old.rows("PRAGMA user_version") == "1|\n");
-    asked = questions(old);
-    for (const auto& [table, question] : asked) before[table] = old.rows(question);
+TEST_CASE("a database of an older schema is brought to the newest with every row of every table kept") {
+  struct Old {
+    const char* file;
+    std::string schema;
+    std::size_t tables;  // with SQLite's own for AUTOINCREMENT
+  };
+  for (const Old& old : {Old{SCHEMA_1, "1", 13}, Old{SCHEMA_2, "2", 15}}) {
+    INFO(old.file);
+    const Migrated migrated(old.file, old.schema);
+    REQUIRE(migrated.before.size() == old.tables);
+    RawDatabase now(migrated.path());
+    CHECK(now.rows("PRAGMA user_version") == std::to_string(newest_schema()) + "|\n");
+    for (const auto& [table, rows] : migrated.before) {
+      INFO(table);
+      REQUIRE_FALSE(rows.empty());
+      CHECK(now.rows(migrated.asked.at(table)) == rows);
+    }
+    CHECK(now.rows("PRAGMA integrity_check") == "ok|\n");
+    CHECK(now.rows("PRAGMA foreign_key_check").empty());
   }
-  REQUIRE(before.size() == 13);  // twelve tables, and SQLite's own for AUTOINCREMENT
-  for (const auto& [table, rows] : before) {
-    INFO(table);
-    REQUIRE_FALSE(rows.empty());
-  }
-  {
-    REQUIRE(Database::open(loop, folder.path()).has_value());
-  }
-  RawDatabase now(folder / "leger.db");
-  CHECK(now.rows("PRAGMA user_version") == std::to_string(newest_schema()) + "|\n");
-  for (const auto& [table, rows] : before) {
-    INFO(table);
-    CHECK(now.rows(asked[table]) == rows);
-  }
+}
+
+TEST_CASE("a database of schema 1 gets what sessions and signing need, empty") {
+  const Migrated migrated(SCHEMA_1, "1");
+  RawDatabase now(migrated.path());
   CHECK(now.rows("SELECT key_id, purpose FROM data_keys") == "1|secrets|\n5|secrets|\n");
   CHECK(now.rows("SELECT seconds FROM time_mark") == "0|\n");
   CHECK(now.rows("SELECT * FROM sessions").empty());
-  CHECK(now.rows("PRAGMA integrity_check") == "ok|\n");
-  CHECK(now.rows("PRAGMA foreign_key_check").empty());
+}
+
+TEST_CASE("a database of schema 2 gets what its journals and values tell of the use of secrets and keys") {
+  const Migrated migrated(SCHEMA_2, "2");
+  RawDatabase now(migrated.path());
+  // d8 is live and replaced d6; d11 is unfinished; d5 and d7 are history; d4 and d10 are live with journals that name
+  // no secrets.
+  CHECK(now.rows("SELECT id FROM deployments WHERE kept = 1") == "d6|\n");
+  CHECK(now.rows("SELECT deployment_id, name, version FROM deployment_secrets ORDER BY 1, 2") ==
+        "d11|b|12|\nd6|test_key|2|\nd8|a|1|\nd8|test_key|3|\n");
+  CHECK(now.rows("SELECT key_id, seals FROM data_keys") == "1|1|\n5|2|\n9|0|\n");
+  CHECK(now.rows("SELECT * FROM audit").empty());
+  CHECK(now.rows("SELECT first_id, hex(hash_before_first) = hex(zeroblob(32)), last_id FROM audit_chain") ==
+        "1|1|0|\n");
+  CHECK(now.rows("SELECT * FROM new_key_file").empty());
 }
 
 TEST_CASE("a database that grew step by step has the schema of one that was made at once") {
   FakeClock clock;
   Loop loop(clock);
-  const TemporaryFolder grown;
   const TemporaryFolder fresh;
-  {
-    RawDatabase old(grown / "leger.db");
-    old.execute(content_of(SCHEMA_1));
-  }
-  {
-    REQUIRE(Database::open(loop, grown.path()).has_value());
-  }
   {
     REQUIRE(Database::open(loop, fresh.path()).has_value());
   }
-  RawDatabase one(grown / "leger.db");
-  RawDatabase other(fresh / "leger.db");
-  CHECK(schema_of(one) == schema_of(other));
+  RawDatabase made(fresh / "leger.db");
+  for (const auto& [file, schema] : {std::pair(SCHEMA_1, "1"), std::pair(SCHEMA_2, "2")}) {
+    const Migrated grown(file, schema);
+    RawDatabase now(grown.path());
+    CHECK(schema_of(now) == schema_of(made));
+  }
 }
 
 TEST_CASE("a step that cannot be done leaves the database as it was") {

@@ -15,12 +15,17 @@ struct SecretStore : Store {
   SecretStore() {
     add_user(kAlice);
     add_user(kBob);
-    REQUIRE(run(secrets().add_wrapped_key(wrapped_key(1))).has_value());
+    add_key(1);
   }
   SqliteSecrets secrets() { return SqliteSecrets(database()); }
 
   PutSecret request(const std::string& user, const std::string& name, const std::string& now = kNow) {
-    PutSecret put{.user_uuid = user, .name = name, .now = now, .if_version = {}, .seal = {}};
+    PutSecret put{.user_uuid = user,
+                  .name = name,
+                  .now = now,
+                  .if_version = {},
+                  .audit = audit_record("secret.set", name),
+                  .seal = {}};
     put.seal = [number = ++sealed_](std::uint64_t) -> Result<SealedValue> { return sealed_value(number); };
     return put;
   }
@@ -38,7 +43,7 @@ struct SecretStore : Store {
   }
   Result<void> remove(const std::string& user, const std::string& name, const std::string& now = kLater) {
     SqliteSecrets secrets(database());
-    return run(secrets.remove(user, name, now));
+    return run(secrets.remove(user, name, now, audit_record("secret.delete", name)));
   }
   std::optional<Code> get_error(const std::string& user, const std::string& name,
                                 std::optional<std::uint64_t> version = {}) {
@@ -326,30 +331,58 @@ TEST_CASE("each secret has an id that is a random UUID and stays") {
   CHECK(after.integer(0) == 1);
 }
 
-TEST_CASE("wrapped keys are kept by number and none is overwritten") {
+TEST_CASE("every change of a secret has its record, with the number it made, and what was refused has none") {
   SecretStore store;
-  SqliteSecrets secrets(store.database());
-  WrappedKey second = wrapped_key(UINT32_MAX);
-  second.purpose = "tokens";
-  second.ciphertext = std::string(31, '\0') + "z";
-  REQUIRE(store.run(secrets.add_wrapped_key(second)).has_value());
-  const auto taken = store.run(secrets.add_wrapped_key(wrapped_key(UINT32_MAX)));
-  REQUIRE_FALSE(taken.has_value());
-  CHECK(taken.error().code == Code::conflict);
-  const auto keys = secrets.wrapped_keys().value();
-  REQUIRE(keys.size() == 2);
-  CHECK(keys[0].key_id == 1);
-  CHECK(keys[0].purpose == "secrets");
-  CHECK(keys[1].purpose == "tokens");
-  CHECK(keys[0].nonce == std::string(12, 'n'));
-  CHECK(keys[0].tag == std::string(16, 't'));
-  CHECK(keys[0].created_at == kNow);
-  CHECK(keys[1].key_id == UINT32_MAX);
-  CHECK(keys[1].ciphertext == second.ciphertext);
-  WrappedKey broken = wrapped_key(7);
-  broken.nonce.pop_back();
-  CHECK(store.run(secrets.add_wrapped_key(broken)).error().code == Code::internal_error);
-  WrappedKey odd = wrapped_key(8);
-  odd.purpose = "";
-  CHECK(store.run(secrets.add_wrapped_key(odd)).error().code == Code::internal_error);
+  REQUIRE(store.put(kAlice, "a").has_value());
+  REQUIRE(store.put(kAlice, "a").has_value());
+  CHECK_FALSE(store.put_if(7, "a").has_value());
+  CHECK_FALSE(store.remove(kBob, "a").has_value());
+  REQUIRE(store.put(kBob, "b").has_value());
+  REQUIRE(store.remove(kAlice, "a").has_value());
+  CHECK(store.audit() == "secret.set a 1\nsecret.set a 2\nsecret.set b 1\nsecret.delete a \n");
+  CHECK(store.verify().first_bad == std::nullopt);
+}
+
+TEST_CASE("a change whose record cannot be written does not happen") {
+  SecretStore store;
+  REQUIRE(store.put(kAlice, "a").has_value());
+  PutSecret put = store.request(kAlice, "a");
+  put.audit.count = 0;
+  CHECK_FALSE(store.put(put).has_value());
+  CHECK(store.secrets().get(kAlice, "a", std::nullopt)->info.version == 1);
+  SqliteSecrets secrets = store.secrets();
+  CHECK_FALSE(store.run(secrets.remove(kAlice, "a", kLater, put.audit)).has_value());
+  CHECK(store.get_error(kAlice, "a") == std::nullopt);
+}
+
+TEST_CASE("an answer tells how often its key has sealed, deleted values and dropped versions too") {
+  SecretStore store;
+  store.add_key(2);
+  CHECK(store.put(kAlice, "a")->seals == 1);
+  PutSecret put = store.request(kAlice, "a");
+  put.keep_versions = 1;
+  CHECK(store.put(put)->seals == 2);
+  REQUIRE(store.remove(kAlice, "a").has_value());
+  put = store.request(kBob, "b");
+  put.seal = [](std::uint64_t) -> Result<SealedValue> {
+    SealedValue value = sealed_value(77);
+    value.key_id = 2;
+    return value;
+  };
+  CHECK(store.put(put)->seals == 1);
+  CHECK_FALSE(store.put_if(9, "b").has_value());
+  CHECK(store.put(kBob, "b")->seals == 3);
+  put.seal = [](std::uint64_t) -> Result<SealedValue> {
+    SealedValue value = sealed_value(78);
+    value.key_id = 3;
+    return value;
+  };
+  CHECK(store.put(put).error().code == Code::internal_error);
+}
+
+TEST_CASE("an unknown account has no secrets to put") {
+  SecretStore store;
+  CHECK_FALSE(store.put("nobody", "a").has_value());
+  CHECK(store.put(kAlice, "a").has_value());
+  CHECK(store.number("SELECT count(*) FROM secrets") == 1);
 }

@@ -35,15 +35,16 @@ class SessionStore : public Store {
   SqliteSessions sessions() { return SqliteSessions(database()); }
   Result<void> add(const Session& session, std::uint32_t most = 1000) {
     SqliteSessions rows = sessions();
-    return run(rows.add(session, most));
+    return run(rows.add(session, most, audit_record("sign_in", session.id)));
   }
   bool remove(const std::string& user, const std::string& id) {
     SqliteSessions rows = sessions();
-    return run(rows.remove(user, id)).value();
+    return run(rows.remove(user, id, audit_record("sign_out", id))).value();
   }
   std::vector<std::string> ids(const std::string& user, std::int64_t at = 0) {
     std::vector<std::string> found;
     const auto listed = sessions().list(user, rfc3339(kStart + at)).value();
+    found.reserve(listed.size());
     for (const Session& session : listed) found.push_back(session.id);
     return found;
   }
@@ -184,7 +185,7 @@ TEST_CASE("finding one of ten thousand sessions is one point read, as finding on
     Several<Result<void>> tasks(store.loop());
     for (int i = 0; i < 1000; ++i) {
       const std::string id = std::to_string(user) + " " + std::to_string(i);
-      tasks.start(sessions.add(session_of("user " + std::to_string(user), id, i), 1000));
+      tasks.start(sessions.add(session_of("user " + std::to_string(user), id, i), 1000, audit_record("sign_in", id)));
     }
     CHECK(std::ranges::all_of(tasks.finish(), [](const Result<void>& result) { return result.has_value(); }));
   }
@@ -229,4 +230,27 @@ TEST_CASE("the time mark begins at 0, is kept, and never goes back") {
   store.open();
   CHECK(store.sessions().time_mark().value() == kStart);
   CHECK(store.number("SELECT count(*) FROM time_mark") == 1);
+}
+
+TEST_CASE("signing in and out has its record, and what did not happen has none") {
+  SessionStore store;
+  REQUIRE(store.add(session_of(kAlice, "one")));
+  CHECK_FALSE(store.add(session_of(kAlice, "one")));
+  CHECK_FALSE(store.remove(kBob, "one"));
+  CHECK(store.remove(kAlice, "one"));
+  CHECK_FALSE(store.remove(kAlice, "one"));
+  CHECK(store.audit() == "sign_in one \nsign_out one \n");
+  CHECK(store.verify().first_bad == std::nullopt);
+}
+
+TEST_CASE("a session whose record cannot be written neither begins nor ends") {
+  SessionStore store;
+  SqliteSessions sessions = store.sessions();
+  AuditRecord odd = audit_record("sign_in", "two");
+  odd.count = 0;
+  CHECK_FALSE(store.run(sessions.add(session_of(kAlice, "two"), 10, odd)).has_value());
+  CHECK_FALSE(sessions.find("two").value());
+  REQUIRE(store.add(session_of(kAlice, "one")));
+  CHECK_FALSE(store.run(sessions.remove(kAlice, "one", odd)).has_value());
+  CHECK(sessions.find("one").value());
 }

@@ -1,0 +1,82 @@
+#pragma once
+
+// Puts things on record, as cheaply as may be: reads gather while a batch of them is being written; refusals of one
+// peer and code are gathered for a minute. Owned by the daemon; loop thread.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/base/error.h"
+#include "backend/base/log.h"
+#include "backend/base/loop.h"
+#include "backend/base/task.h"
+#include "backend/base/timers.h"
+#include "backend/service/actor.h"
+#include "backend/service/session_clock.h"
+#include "backend/store/audit.h"
+
+namespace leger {
+
+class AuditLog {
+ public:
+  // All outlive this. Rows older than `keep_days` are dropped; 0 keeps them all.
+  AuditLog(Loop& loop, const Log& log, AuditStore& store, const SessionClock& clock, std::uint32_t keep_days);
+  AuditLog(const AuditLog&) = delete;
+  AuditLog& operator=(const AuditLog&) = delete;
+
+  // A row about what `actor` does now; for changes, which carry it into their own transaction.
+  AuditRecord record(const Actor& actor, std::string action, std::string object) const;
+
+  // Writes a row: with the kernel when this returns, on disk within 100 ms. `unavailable` where it cannot be written:
+  // then what it is about must not happen.
+  Task<Result<void>> write(AuditRecord record);
+
+  // Counts a refusal: the first of a source and outcome is written at once, what follows within a minute as one row at
+  // the minute's end.
+  void refused(AuditRecord record);
+
+  // Whether the last row that was tried could not be written. One is tried every 10 s then; it says when it could.
+  bool is_failing() const { return failing_; }
+
+  Result<AuditPage> list(const AuditQuery& query) { return store_.list(query); }
+  Task<Result<AuditVerdict>> verify() { return store_.verify(); }
+
+  // Drops what is too old, once a day, until stop().
+  Task<void> run();
+  // Writes the refusals that are being gathered; nothing is gathered afterwards.
+  Task<void> stop();
+
+ private:
+  struct Waiting {
+    AuditRecord record;
+    OneShot<Result<void>> done;
+  };
+  using Refusal = std::pair<std::string, std::string>;  // source and outcome
+
+  Task<void> write_waiting();
+  void note(const Result<void>& written);
+  void spawn(Task<void> task);
+  Task<void> try_to_write(AuditRecord record);
+  void end_minute();
+  Task<void> drop_old();
+
+  Loop& loop_;
+  const Log& log_;
+  AuditStore& store_;
+  const SessionClock& clock_;
+  const std::uint32_t keep_days_;
+  std::vector<Waiting> waiting_;
+  bool writing_ = false;
+  bool failing_ = false;
+  bool stopped_ = false;
+  std::map<Refusal, std::optional<AuditRecord>> refusals_;  // nothing: only the one that was written at once
+  Timer minute_;
+  Timer probe_;
+  OneShot<bool> wake_;
+};
+
+}  // namespace leger

@@ -63,7 +63,7 @@ Result<ApiAnswer> ApiClient::send(ApiRequest request) {
     http.body = std::string(request.body.reveal());
   }
   if (token_) http.headers.push_back("Authorization: Bearer " + std::string(token_->reveal()));
-  auto response = wait_for(loop_, http_.send(std::move(http)));
+  auto response = wait_for(*loop_, http_->send(std::move(http)));
   if (!response) return Fail(no_answer(response.error()));
   auto answer = read(*response);
   wipe(response->body);  // it may have been a secret's value
@@ -102,6 +102,11 @@ Result<Json> ApiClient::post(std::string path, const Json& body) {
       send({.method = "POST", .path = std::move(path), .content_type = "application/json", .body = Secret(dump(body))});
   if (!answer) return Fail(answer.error());
   return std::move(answer->data);
+}
+
+void ApiClient::close() {
+  http_.reset();
+  loop_.reset();
 }
 
 // The stored token looked good here: only a new one helps.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "backend/base/clock.h"
 #include "backend/base/error.h"
@@ -46,6 +47,10 @@ class ApiClient {
   Result<Json> remove(std::string path);
   Result<Json> post(std::string path, const Json& body);
 
+  // Closes every connection, before this process becomes another program: libcurl leaves them open for that. Nothing is
+  // asked any more.
+  void close();
+
   // The error for an answer of legerd's form in which `what` is missing.
   Error garbled(std::string_view what) const;
 
@@ -58,8 +63,8 @@ class ApiClient {
   Patience patience_;
   std::optional<Secret> token_;
   SystemClock clock_;
-  Loop loop_{clock_};
-  HttpClient http_{loop_};
+  std::optional<Loop> loop_{std::in_place, clock_};
+  std::optional<HttpClient> http_{std::in_place, *loop_};
 };
 
 }  // namespace leger

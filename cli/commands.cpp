@@ -3,16 +3,15 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <cstdint>
+#include <algorithm>
+#include <cstddef>
 #include <exception>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <utility>
 
-#include "backend/base/text.h"
 #include "cli/auth.h"
 #include "cli/auth_file.h"
+#include "cli/command_tree.h"
 #include "cli/config.h"
 #include "cli/context.h"
 #include "cli/deploy.h"
@@ -20,7 +19,6 @@
 #include "cli/open.h"
 #include "cli/output.h"
 #include "cli/releases.h"
-#include "cli/secrets.h"
 #include "cli/sign_in.h"
 #include "cli/status.h"
 #include "cli/target.h"
@@ -28,24 +26,24 @@
 namespace leger {
 namespace {
 
-// Whether a command presents the token that is stored for the server; the Unix socket needs none.
-enum class Token { needed, none };
-
-struct ServerCommand {
-  CLI::App* command;
-  std::function<int(const Context&)> action;
-  Token token;
-};
-
-std::string positive(const std::string& text) {
-  return parse_number(text).value_or(0) == 0 ? "a number from 1 is needed" : "";
+// Where the command of `leger run` begins: behind the first `--`, and nothing of it is leger's to read. The end for any
+// other command.
+std::size_t begin_of_command(const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--server" || argument == "--socket") ++i;
+    if (argument.starts_with('-')) continue;
+    if (argument != "run") break;
+    const auto mark = std::find(arguments.begin() + static_cast<std::ptrdiff_t>(i), arguments.end(), "--");
+    return static_cast<std::size_t>(mark - arguments.begin()) + (mark == arguments.end() ? 0 : 1);
+  }
+  return arguments.size();
 }
 
 // The tree of commands with what their arguments are read into.
 class CommandLine {
  public:
   explicit CommandLine(const Io& io) : io_(io) {
-    app_.name("leger");
     app_.require_subcommand(1);
     app_.set_version_flag("--version", "leger " LEGER_VERSION, "Print the version");
     server_flag_ = app_.add_option("--server", server_text_, "legerd to talk to: https://HOST[:PORT] or unix:PATH")
@@ -61,18 +59,25 @@ class CommandLine {
         "  leger releases upload bundle.tar.gz\n"
         "  leger deploy install latest\n"
         "  leger status\n");
-    declare_secrets();
+    declare_secrets(tree_);
+    declare_run(tree_, command_);
+    declare_audit(tree_);
     declare_releases();
     declare_deploy();
     declare_auth();
     declare_sign_in_by_page();
     declare_others();
+    declare_admin(tree_);
   }
 
   // Gives the exit code.
-  int run(const std::vector<std::string>& arguments, Output& output) {
+  int run(std::vector<std::string> arguments, Output& output) {
+    const auto command = arguments.begin() + static_cast<std::ptrdiff_t>(begin_of_command(arguments));
+    command_.assign(command, arguments.end());
+    arguments.erase(command, arguments.end());
+    std::ranges::reverse(arguments);
     try {
-      app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+      app_.parse(std::move(arguments));
     } catch (const CLI::CallForHelp&) {
       // `secrets set NAME -hunter2` is no call for help.
       return app_.remaining_size(true) == 0 ? print(output, help_of(deepest())) : unexpected(output);
@@ -85,127 +90,81 @@ class CommandLine {
   }
 
  private:
-  CLI::App* add(CLI::App* parent, const std::string& name, const std::string& description,
-                const std::string& examples) {
-    CLI::App* command = parent->add_subcommand(name, description);
-    command->fallthrough();  // so that global flags may follow it
-    command->footer("Global flags: --server URL, --socket PATH, --json\n\nExamples:\n" + examples);
-    return command;
-  }
-
-  CLI::App* add_group(const std::string& name, const std::string& description, const std::string& examples) {
-    CLI::App* group = add(&app_, name, description, examples);
-    group->require_subcommand(1);
-    return group;
-  }
-
-  void on(CLI::App* command, std::function<int(const Context&)> action, Token token = Token::needed) {
-    server_commands_.push_back({command, std::move(action), token});
-  }
-
-  void declare_secrets() {
-    CLI::App* group = add_group("secrets", "Manage secrets", "  leger secrets list\n  leger secrets get api_key\n");
-    set_secret_ = add(group, "set", "Create or update a secret",
-                      "  echo \"$KEY\" | leger secrets set openai_api_key -\n"
-                      "  leger secrets set ssh_key @~/.ssh/id_ed25519\n"
-                      "  leger secrets set --raw banner - < banner.txt\n"
-                      "A value that begins with - or @ goes through standard input.\n");
-    set_secret_->add_option("name", set_.name, "Name of the secret")->required();
-    set_secret_->add_option("value", set_.value, "- for standard input, @FILE for a file, or the value itself")
-        ->required();
-    set_secret_->add_flag("--raw", set_.raw, "Keep the final newline of a one-line standard input")
-        ->disable_flag_override();
-    on(set_secret_, [this](const Context& context) { return set_secret(context, set_); });
-
-    CLI::App* list = add(group, "list", "List all secrets, without their values", "  leger secrets list --json\n");
-    on(list, [](const Context& context) { return list_secrets(context); });
-
-    CLI::App* get = add(group, "get", "Print a secret's value, without a newline",
-                        "  export OPENAI_KEY=\"$(leger secrets get openai_api_key)\"\n");
-    get->add_option("name", name_, "Name of the secret")->required();
-    on(get, [this](const Context& context) { return get_secret(context, name_); });
-
-    CLI::App* remove = add(group, "delete", "Delete a secret, which cannot be undone",
-                           "  leger secrets delete old_key\n  leger secrets delete old_key --force\n");
-    remove->add_option("name", delete_.name, "Name of the secret")->required();
-    remove->add_flag("--force", delete_.force, "Do not ask")->disable_flag_override();
-    on(remove, [this](const Context& context) { return delete_secret(context, delete_); });
-  }
-
   void declare_releases() {
-    CLI::App* group = add_group("releases", "Manage release bundles",
-                                "  leger releases upload bundle.tar.gz\n  leger releases list\n");
-    CLI::App* upload = add(group, "upload", "Upload a bundle as a new release",
-                           "  tar -czf hello.tar.gz -C hello .\n  leger releases upload hello.tar.gz\n");
+    CLI::App* group = tree_.add_group("releases", "Manage release bundles",
+                                      "  leger releases upload bundle.tar.gz\n  leger releases list\n");
+    CLI::App* upload = tree_.add(group, "upload", "Upload a bundle as a new release",
+                                 "  tar -czf hello.tar.gz -C hello .\n  leger releases upload hello.tar.gz\n");
     upload->add_option("file", file_, "The .tar.gz")->required();
-    on(upload, [this](const Context& context) { return upload_release(context, file_); });
+    tree_.on(upload, [this](const Context& context) { return upload_release(context, file_); });
 
     CLI::App* list =
-        add(group, "list", "List releases, newest first", "  leger releases list --name hello --limit 5\n");
+        tree_.add(group, "list", "List releases, newest first", "  leger releases list --name hello --limit 5\n");
     list->add_option("--name", releases_.name, "Only those of this app")->type_name("APP");
     list->add_option("--limit", releases_.limit, "At most so many")->check(positive)->type_name("N");
-    on(list, [this](const Context& context) { return list_releases(context, releases_); });
+    tree_.on(list, [this](const Context& context) { return list_releases(context, releases_); });
 
-    CLI::App* show = add(group, "show", "Show a release", "  leger releases show\n  leger releases show 3\n");
+    CLI::App* show = tree_.add(group, "show", "Show a release", "  leger releases show\n  leger releases show 3\n");
     show->add_option("version", version_, "Its number, or latest (the default)");
-    on(show, [this](const Context& context) { return show_release(context, version_); });
+    tree_.on(show, [this](const Context& context) { return show_release(context, version_); });
   }
 
   void declare_deploy() {
     CLI::App* group =
-        add_group("deploy", "Put releases on the host", "  leger deploy install\n  leger deploy remove\n");
-    CLI::App* install = add(group, "install", "Deploy a release and wait until it runs",
-                            "  leger deploy install\n  leger deploy install 3\n  leger deploy install hello@2\n");
+        tree_.add_group("deploy", "Put releases on the host", "  leger deploy install\n  leger deploy remove\n");
+    CLI::App* install = tree_.add(group, "install", "Deploy a release and wait until it runs",
+                                  "  leger deploy install\n  leger deploy install 3\n  leger deploy install hello@2\n");
     install->add_option("release", release_, "VERSION, latest (the default), NAME or NAME@VERSION");
-    on(install, [this](const Context& context) { return leger::install(context, release_); });
+    tree_.on(install, [this](const Context& context) { return leger::install(context, release_); });
 
-    CLI::App* list = add(group, "list", "List deployments, newest first", "  leger deploy list\n");
-    on(list, [](const Context& context) { return list_deployments(context); });
+    CLI::App* list = tree_.add(group, "list", "List deployments, newest first", "  leger deploy list\n");
+    tree_.on(list, [](const Context& context) { return list_deployments(context); });
 
-    CLI::App* remove = add(group, "remove", "Remove an app; its volumes and releases stay",
-                           "  leger deploy remove hello\n  leger deploy remove hello --volumes --yes\n");
+    CLI::App* remove = tree_.add(group, "remove", "Remove an app; its volumes and releases stay",
+                                 "  leger deploy remove hello\n  leger deploy remove hello --volumes --yes\n");
     remove->add_option("name", remove_.name, "The app; not needed where one is deployed");
     remove->add_flag("--volumes", remove_.volumes, "Delete its volumes too")->disable_flag_override();
     remove->add_flag("--yes,-y,--force", remove_.yes, "Do not ask")->disable_flag_override();
-    on(remove, [this](const Context& context) { return remove_app(context, remove_); });
+    tree_.on(remove, [this](const Context& context) { return remove_app(context, remove_); });
   }
 
   void declare_auth() {
-    CLI::App* group = add_group("auth", "Sign in to legerd", "  leger auth login\n  leger auth status\n");
+    CLI::App* group = tree_.add_group("auth", "Sign in to legerd", "  leger auth login\n  leger auth status\n");
     CLI::App* login =
-        add(group, "login", "Sign in as the user that this device has in the tailnet",
-            "  leger auth login\n  leger --server https://atlas.example.ts.net auth login\n\n"
-            "Asks tailscaled who this device is: the socket LEGER_TAILSCALED_SOCKET, else\n"
-            "/var/run/tailscale/tailscaled.sock. The token is kept in $XDG_CONFIG_HOME/leger/auth.json.\n"
-            "On legerd's Unix socket, which needs no sign-in, it fetches a token for legerd's TCP door.\n");
-    on(login, [](const Context& context) { return auth_login(context); }, Token::none);
-    auth_status_ = add(group, "status", "Show who is signed in, and until when",
-                       "  leger auth status\n  leger auth status --json\n");
-    auth_logout_ = add(group, "logout", "End the session and forget its token",
-                       "  leger auth logout\n  leger --server https://atlas.example.ts.net auth logout\n");
+        tree_.add(group, "login", "Sign in as the user that this device has in the tailnet",
+                  "  leger auth login\n  leger --server https://atlas.example.ts.net auth login\n\n"
+                  "Asks tailscaled who this device is: the socket LEGER_TAILSCALED_SOCKET, else\n"
+                  "/var/run/tailscale/tailscaled.sock. The token is kept in $XDG_CONFIG_HOME/leger/auth.json.\n"
+                  "On legerd's Unix socket, which needs no sign-in, it fetches a token for legerd's TCP door.\n");
+    tree_.on(login, [](const Context& context) { return auth_login(context); }, Token::none);
+    auth_status_ = tree_.add(group, "status", "Show who is signed in, and until when",
+                             "  leger auth status\n  leger auth status --json\n");
+    auth_logout_ = tree_.add(group, "logout", "End the session and forget its token",
+                             "  leger auth logout\n  leger --server https://atlas.example.ts.net auth logout\n");
   }
 
   void declare_sign_in_by_page() {
-    CLI::App* login = add(&app_, "login", "Sign in through legerd's page in the browser",
-                          "  leger login\n  leger login --no-browser\n\n"
-                          "The browser is $BROWSER, else xdg-open. Without one the page shows a code for typing in.\n");
+    CLI::App* login =
+        tree_.add(&app_, "login", "Sign in through legerd's page in the browser",
+                  "  leger login\n  leger login --no-browser\n\n"
+                  "The browser is $BROWSER, else xdg-open. Without one the page shows a code for typing in.\n");
     login->add_flag("--no-browser", no_browser_, "Print the address and ask for the code")->disable_flag_override();
-    on(login, [this](const Context& context) { return leger::login(context, browser()); }, Token::none);
-    CLI::App* open = add(&app_, "open", "Open legerd's page in the browser, signed in where the socket is used",
-                         "  leger open\n  leger open --no-browser\n");
+    tree_.on(login, [this](const Context& context) { return leger::login(context, browser()); }, Token::none);
+    CLI::App* open = tree_.add(&app_, "open", "Open legerd's page in the browser, signed in where the socket is used",
+                               "  leger open\n  leger open --no-browser\n");
     open->add_flag("--no-browser", no_browser_, "Print the address")->disable_flag_override();
-    on(open, [this](const Context& context) { return open_page(context, browser()); });
+    tree_.on(open, [this](const Context& context) { return open_page(context, browser()); });
   }
 
   Browser browser() const { return no_browser_ ? Browser::none : Browser::open; }
 
   void declare_others() {
-    CLI::App* status = add(&app_, "status", "Show what runs", "  leger status\n  leger status --json\n");
-    on(status, [](const Context& context) { return show_status(context); });
+    CLI::App* status = tree_.add(&app_, "status", "Show what runs", "  leger status\n  leger status --json\n");
+    tree_.on(status, [](const Context& context) { return show_status(context); });
 
-    CLI::App* config = add_group("config", "Look at legerd's configuration", "  leger config check\n");
-    check_config_ = add(config, "check", "Check legerd's configuration file",
-                        "  leger config check\n  leger config check ./legerd.toml\n");
+    CLI::App* config = tree_.add_group("config", "Look at legerd's configuration", "  leger config check\n");
+    check_config_ = tree_.add(config, "check", "Check legerd's configuration file",
+                              "  leger config check\n  leger config check ./legerd.toml\n");
     check_config_->add_option("file", file_, "The file; not needed for the usual one");
   }
 
@@ -218,7 +177,7 @@ class CommandLine {
     }
     if (auth_status_->parsed()) return show_auth_status(*target, output, io_);
     if (auth_logout_->parsed()) return auth_logout(*target, output, io_);
-    for (const ServerCommand& command : server_commands_) {
+    for (const ServerCommand& command : tree_.server_commands()) {
       if (command.command->parsed()) return call(command, *target, output);
     }
     return misused(output, CLI::RequiredError("A command"));
@@ -272,14 +231,7 @@ class CommandLine {
   int unexpected(Output& output) {
     const CLI::App* app = deepest();
     const std::string first = app_.remaining(true).front();
-    if (app == set_secret_) {
-      // The argument may be a piece of the value: not a word of it.
-      return output.usage({Code::invalid_request,
-                           "secrets set takes a name and one value.",
-                           "Quote a value that has blanks; one that begins with a dash goes through standard input:\n"
-                           "  leger secrets set NAME -",
-                           {}});
-    }
+    if (const Error* error = tree_.unexpected(app)) return output.usage(*error);
     const bool flag = first.starts_with('-');
     const bool command = !flag && !app->get_subcommands([](const CLI::App*) { return true; }).empty();
     const std::string kind = flag ? "flag" : command ? "command" : "argument";
@@ -290,7 +242,7 @@ class CommandLine {
   // Something that is missing, or not what it has to be.
   int misused(Output& output, const CLI::ParseError& error) {
     CLI::App* app = deepest();
-    const bool command_missing = !app->get_subcommands([](const CLI::App*) { return true; }).empty();
+    const bool command_missing = app->get_require_subcommand_min() > 0 && app->get_subcommands().empty();
     if (command_missing && !output.is_json()) {
       output.prompt(help_of(app));
       return kUsage;
@@ -300,25 +252,22 @@ class CommandLine {
   }
 
   const Io& io_;
-  CLI::App app_{"Leger puts release bundles of Podman quadlets on a host, with their secrets."};
+  CommandTree tree_{"Leger puts release bundles of Podman quadlets on a host, with their secrets."};
+  CLI::App& app_ = tree_.app();
+  std::vector<std::string> command_;  // of `leger run`
   std::string server_text_;
   std::string socket_text_;
   CLI::Option* server_flag_ = nullptr;
   CLI::Option* socket_flag_ = nullptr;
-  SetSecretOptions set_;
-  DeleteSecretOptions delete_;
   ListReleasesOptions releases_;
   RemoveOptions remove_;
-  std::string name_;
   std::string file_;
   std::string version_ = "latest";
   std::string release_ = "latest";
-  CLI::App* set_secret_ = nullptr;
   bool no_browser_ = false;
   CLI::App* check_config_ = nullptr;
   CLI::App* auth_status_ = nullptr;
   CLI::App* auth_logout_ = nullptr;
-  std::vector<ServerCommand> server_commands_;
 };
 
 // Asked before the command line is read, since its errors have a style too.

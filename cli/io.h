@@ -3,6 +3,8 @@
 // What a run of leger has of the world: its three descriptors, its environment, where its binary lies, how long it
 // waits. Filled by main from the process, by a test from pipes and pseudo-terminals; nothing else asks the process.
 
+#include <sys/resource.h>
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -26,7 +28,8 @@ struct Io {
   int out = 1;
   int err = 2;
   std::map<std::string, std::string> environment;
-  std::string executable;  // absolute path of the running leger; empty where it is not known
+  std::optional<rlim_t> core_file_limit;  // the soft limit that leger was started with, in bytes; main lowers it
+  std::string executable;                 // absolute path of the running leger; empty where it is not known
   Patience patience;
 
   // A variable of the environment; nothing where it is unset or empty.

@@ -4,9 +4,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -25,11 +27,17 @@ void keep_standard_descriptors() {
   }
 }
 
-// No core file: it would hold secrets. PR_SET_DUMPABLE would hide this process from legerd's look at its cgroup, which
-// legerd needs to tell it from a container.
-void forbid_core_files() {
-  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
-  setrlimit(RLIMIT_CORE, &none);
+// No core file: it would hold secrets. Only the soft limit, so that `leger run` can give it back; 1 and not 0, since
+// the kernel hands a core to a program in spite of 0 (do_coredump() of fs/coredump.c). Gives the limit as it was.
+// PR_SET_DUMPABLE would hide this process from legerd's look at its cgroup, which legerd needs to tell it from a
+// container.
+std::optional<rlim_t> forbid_core_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_CORE, &limit) != 0) return std::nullopt;
+  const rlim_t before = limit.rlim_cur;
+  limit.rlim_cur = std::min<rlim_t>(1, limit.rlim_max);
+  setrlimit(RLIMIT_CORE, &limit);
+  return before;
 }
 
 leger::Io process_io() {
@@ -48,8 +56,9 @@ leger::Io process_io() {
 
 int main(int argc, char** argv) {
   keep_standard_descriptors();
-  forbid_core_files();
+  leger::Io io = process_io();
+  io.core_file_limit = forbid_core_files();
   std::signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
-  return leger::run(arguments, process_io());
+  return leger::run(arguments, io);
 }

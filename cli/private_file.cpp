@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
@@ -14,23 +13,12 @@
 
 #include "backend/base/file_handle.h"
 #include "cli/output.h"
+#include "cli/shell_word.h"
 
 namespace leger {
 namespace {
 
 constexpr int kLockPauseMs = 10;
-
-// A path as a word of a command line.
-std::string shell_word(const std::string& path) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("/._-").contains(c);
-  };
-  if (std::ranges::all_of(path, plain)) return path;
-  std::string word = "'";
-  for (const char c : path) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return word + "'";
-}
 
 Fail put_aside(const std::string& path, std::string_view why) {
   const std::string word = shell_word(path);

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "backend/base/file_handle.h"
 #include "backend/base/text.h"
 #include "cli/output.h"
 
@@ -23,10 +24,10 @@ Fail unreadable(const std::string& what, int errno_value) {
 }
 
 // All of `fd` into a buffer that never moves; one byte more than the bound tells that there is too much.
-Result<Secret> read_all(int fd, const std::string& what) {
+Result<Secret> read_all(int fd, const std::string& what, std::size_t max_bytes) {
   Secret value;
   std::string& buffer = value.buffer();
-  buffer.resize(kMaxSecretBytes + 1);
+  buffer.resize(max_bytes + 1);
   std::size_t size = 0;
   while (size < buffer.size()) {
     const ssize_t count = read(fd, buffer.data() + size, buffer.size() - size);
@@ -39,15 +40,18 @@ Result<Secret> read_all(int fd, const std::string& what) {
   return value;
 }
 
-Result<Secret> read_file(std::string path, const Io& io) {
+Result<Secret> read_path(const std::string& path, std::size_t max_bytes) {
+  const std::string what = "The file " + in_quotes(path);
+  const FileHandle file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return unreadable(what, errno);
+  return read_all(file.get(), what, max_bytes);
+}
+
+// What `@FILE` of the command line names.
+Result<Secret> read_named(std::string path, const Io& io) {
   if (path.empty()) return Fail({Code::invalid_request, "@ names no file.", "Write @FILE.", {}});
   if (path.starts_with("~/")) path = io.variable("HOME").value_or("") + path.substr(1);
-  const std::string what = "The file " + in_quotes(path);
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return unreadable(what, errno);
-  auto value = read_all(fd, what);
-  close(fd);
-  return value;
+  return read_path(path, kMaxSecretBytes);
 }
 
 // `echo key | leger secrets set NAME -` means the key, not the newline that echo adds.
@@ -61,8 +65,8 @@ void drop_newline_of_one_line(Secret& value) {
 }  // namespace
 
 Result<Secret> read_secret_value(const std::string& source, FinalNewline newline, const Io& io) {
-  Result<Secret> value = source == "-"             ? read_all(io.in, "Standard input")
-                         : source.starts_with('@') ? read_file(source.substr(1), io)
+  Result<Secret> value = source == "-"             ? read_all(io.in, "Standard input", kMaxSecretBytes)
+                         : source.starts_with('@') ? read_named(source.substr(1), io)
                                                    : Result<Secret>(Secret(source));
   if (!value) return value;
   if (source == "-" && newline == FinalNewline::drop_of_one_line) drop_newline_of_one_line(*value);
@@ -76,6 +80,17 @@ Result<Secret> read_secret_value(const std::string& source, FinalNewline newline
                  {}});
   }
   return value;
+}
+
+Result<Secret> read_secret_file(const std::string& path, std::size_t max_bytes, const Io& io) {
+  const bool standard = path == "-";
+  auto content = standard ? read_all(io.in, "Standard input", max_bytes) : read_path(path, max_bytes);
+  if (!content || content->reveal().size() <= max_bytes) return content;
+  return Fail(
+      {Code::body_too_large,
+       (standard ? "Standard input" : in_quotes(path)) + " is longer than " + std::to_string(max_bytes) + " bytes.",
+       "Split it into several files.",
+       {}});
 }
 
 }  // namespace leger

@@ -2,78 +2,36 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "backend/base/secret.h"
 #include "backend/base/text.h"
+#include "cli/secret_calls.h"
 #include "cli/secret_value.h"
 
 namespace leger {
 namespace {
 
-constexpr std::string_view kShortEscapes = "\b\t\n\f\r";  // of JSON, two bytes each
+std::string day(const Json& secret, const char* name) { return shown(secret, name).substr(0, 10); }
 
-constexpr const char* kNameRule =
-    "Use 1 to 64 letters, digits, dots, colons, dashes and underscores, beginning with a letter, digit or underscore, "
-    "and "
-    "not list, set, get or sync.";
-
-// The second seed's text, in place of whatever legerd says; its dialect has no place for what to do.
-Error with_seed_text(Error error, const std::string& name) {
-  if (error.code == Code::invalid_secret_name && error.action.empty()) error.action = kNameRule;
-  if (error.code != Code::secret_not_found) return error;
-  error.message = "Secret " + in_quotes(name) + " not found";
-  error.action = "List available secrets:\n  leger secrets list\n\nCreate secret:\n  leger secrets set " +
-                 escape_controls(name) + " <value>";
+// What helps where somebody else was faster; the CLI's dialect has no place for it.
+Error with_history_advice(Error error, const std::string& name) {
+  if (error.code == Code::conflict && error.action.empty()) {
+    error.action = "See which version is current:\n  leger secrets history " + escape_controls(name);
+  }
   return error;
 }
 
-// A name that would change the path of its request is told apart here; every other rule about names is legerd's.
-std::optional<Error> unusable(const std::string& name) {
-  if (!name.empty() && name != "." && name != ".." && !name.contains('/')) return std::nullopt;
-  return Error{Code::invalid_secret_name, in_quotes(name) + " is no name for a secret.", kNameRule, {}};
-}
-
-// Text that JSON makes at most twice as long, so that the longest value still fits into a body that legerd takes.
-bool travels_as_text(std::string_view value) {
-  return is_utf8(value) && std::ranges::none_of(value, [](char c) {
-           return static_cast<unsigned char>(c) < ' ' && !kShortEscapes.contains(c);
-         });
-}
-
-// The request's JSON: text as it is, anything else in base64.
-Secret set_body(const std::string& name, const Secret& value) {
-  Json body{{"name", name}};
-  const bool text = travels_as_text(value.reveal());
-  Json& field = body[text ? "value" : "value_base64"];
-  field = text ? std::string(value.reveal()) : base64_encode(value.reveal());
-  Secret result(dump(body));
-  wipe(field.get_ref<std::string&>());
-  return result;
-}
-
-// The value of an answer, wiped from it; nothing where there is none that can be read.
-std::optional<Secret> take_value(Json& data) {
-  for (const char* name : {"value", "value_base64"}) {
-    if (!text_field(data, name)) continue;
-    auto& text = data[name].get_ref<std::string&>();
-    Secret value(text);
-    wipe(text);
-    if (std::string_view(name) == "value") return value;
-    auto decoded = base64_decode(value.reveal());
-    if (!decoded) return std::nullopt;
-    Secret bytes(*decoded);
-    wipe(*decoded);
-    return bytes;
+// legerd lists the apps in the details.
+Error with_removal_advice(Error error) {
+  if (error.code == Code::conflict && error.action.empty()) {
+    error.action =
+        "Deploy releases that do without the secret, or remove the apps:\n  leger deploy list\n  leger deploy remove "
+        "<app>";
   }
-  return std::nullopt;
+  return error;
 }
-
-std::string day(const Json& secret, const char* name) { return shown(secret, name).substr(0, 10); }
 
 }  // namespace
 
@@ -89,19 +47,13 @@ int set_secret(const Context& context, const SetSecretOptions& options) {
         "a value on the command line is seen by every process of this machine and stays in the shell's "
         "history. Give it through standard input (-) or a file (@FILE).");
   }
-  auto answer = context.api.send({.method = "POST",
-                                  .path = "/api/secrets/set",
-                                  .content_type = "application/json",
-                                  .body = set_body(options.name, *value)});
-  if (!answer) return output.fail(with_seed_text(answer.error(), options.name));
-  const Json& data = answer->data;
-  const auto message = text_field(data, "message");
-  if (!message) return output.fail(context.api.garbled("it does not say what became of the secret"));
-  output.data(data);
-  output.success("Secret " + escape_controls(*message));
+  const auto data = put_secret(context.api, options.name, *value, options.if_version);
+  if (!data) return output.fail(with_history_advice(data.error(), options.name));
+  output.data(*data);
+  output.success("Secret " + shown(*data, "message"));
   output.line("  Name: " + escape_controls(options.name));
-  output.line("  Version: " + shown(data, "version"));
-  output.line("  Updated: " + shown(data, "updated_at"));
+  output.line("  Version: " + shown(*data, "version"));
+  output.line("  Updated: " + shown(*data, "updated_at"));
   return kDone;
 }
 
@@ -128,14 +80,14 @@ int list_secrets(const Context& context) {
   return kDone;
 }
 
-int get_secret(const Context& context, const std::string& name) {
+int get_secret(const Context& context, const GetSecretOptions& options) {
   Output& output = context.output;
-  if (const auto error = unusable(name)) return output.fail(*error);
-  auto data = context.api.get("/api/secrets/get/" + percent_encode(name));
-  if (!data) return output.fail(with_seed_text(data.error(), name));
+  if (const auto error = unusable(options.name)) return output.fail(*error);
+  auto data = fetch_secret(context.api, options.name, options.version);
+  if (!data) return output.fail(data.error());
   output.data(*data);
-  const auto value = take_value(*data);
-  if (!value) return output.fail(context.api.garbled("it sends no value"));
+  const auto value = take_value(context.api, *data);
+  if (!value) return output.fail(value.error());
   if (!output.is_json()) output.bytes(value->reveal());
   return kDone;
 }
@@ -148,7 +100,7 @@ int delete_secret(const Context& context, const DeleteSecretOptions& options) {
     if (exit) return *exit;
   }
   const auto data = context.api.remove("/api/secrets/" + percent_encode(options.name));
-  if (!data) return output.fail(with_seed_text(data.error(), options.name));
+  if (!data) return output.fail(with_removal_advice(with_seed_text(data.error(), options.name)));
   output.data(*data);
   output.success("Secret " + escape_controls(options.name) + " deleted");
   output.line("  Deleted at: " + shown(*data, "deleted_at"));

@@ -20,6 +20,7 @@ import time
 import typing
 
 from bench_health import health
+from bench_secrets import get_secret, many_secrets, set_secret
 from bench_sign_in import sign_in
 from bench_start import start
 from bench_token import token
@@ -43,6 +44,12 @@ BENCHES = [
           health),
     Bench("token", "the check of a token alone (OPTIONS of a route that needs one), at 1, 16 and 64 connections",
           "GET /health of the same process", "c=64: ≥ 0.9", token),
+    Bench("get_secret", "GET of a secret of 64 bytes with a token, on record, at 1, 16 and 64 connections",
+          "nginx at its best, a static file of as many bytes as the answer", "c=1, 16, 64: ≥ 0.85, 0.9 (floor 0.6), 0.9", get_secret),
+    Bench("set_secret", "durable POSTs of 64 bytes at 1 and 64 connections",
+          "upserts by SQLite alone (WAL, FULL); put of etcd by its JSON door",
+          "c=1: ≥ 0.55 (floor 0.5); c=64: ≥ 4 (floor 2), and 16 posts an fsync", set_secret),
+    Bench("many_secrets", "GET of secrets by lot among 100 000", "the same among 100", "c=16: ≥ 0.9 (floor 0.8)", many_secrets),
     Bench("sign_in", "sign-ins a second over a real tailnet, one connection; needs root, Go and the test hosts",
           "whois of the LocalAPI alone, one connection", "none", sign_in),
     Bench("start", "from the start of the program to the first 200",

@@ -2,6 +2,7 @@
 // usage.
 
 #include <openssl/crypto.h>
+#include <sqlite3.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -46,6 +47,9 @@ void make_room_for_keys() {
   constexpr std::size_t kLeast = 32;
   CRYPTO_secure_malloc_init(kBytes, kLeast);
 }
+
+// SQLite would count its memory under a lock at each allocation, for statistics that nobody asks for.
+void stop_counting_memory() { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
 
 int say(const Error& error) {
   std::fprintf(stderr, "legerd: %s\n", error.message.c_str());
@@ -136,6 +140,7 @@ int main(int argc, char** argv) {
   if (options.exit_code) return *options.exit_code;
   leger::protect_memory();
   leger::lock_memory();
+  leger::stop_counting_memory();
   auto config = leger::load_config(options.flags, leger::process_environment());
   if (!config) return leger::say(config.error());
   if (options.flags.check_config) {

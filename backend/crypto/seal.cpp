@@ -19,6 +19,12 @@ struct FreeCipher {
 };
 using Cipher = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
 
+// Finding an algorithm by its name costs as much as a short value: it is done once. Never changed, so any thread may.
+const EVP_CIPHER* aes_256_gcm() {
+  static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  return cipher;
+}
+
 unsigned char* writable(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 const unsigned char* readable(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
@@ -56,8 +62,7 @@ Result<Sealed> detail::seal_under_nonce(const Key& key, std::string nonce, std::
   int last = 0;
   const bool done =
       cipher != nullptr &&
-      EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) ==
-          1 &&
+      EVP_EncryptInit_ex(cipher.get(), aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) == 1 &&
       EVP_EncryptUpdate(cipher.get(), nullptr, &written, readable(associated_data),
                         static_cast<int>(associated_data.size())) == 1 &&
       EVP_EncryptUpdate(cipher.get(), writable(sealed.ciphertext), &written, readable(plaintext),
@@ -85,8 +90,7 @@ Result<Secret> open_sealed(const Key& key, const Sealed& sealed, std::string_vie
   int last = 0;
   const bool done =
       cipher != nullptr &&
-      EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) ==
-          1 &&
+      EVP_DecryptInit_ex(cipher.get(), aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) == 1 &&
       EVP_DecryptUpdate(cipher.get(), nullptr, &written, readable(associated_data),
                         static_cast<int>(associated_data.size())) == 1 &&
       EVP_DecryptUpdate(cipher.get(), writable(plaintext.buffer()), &written, readable(sealed.ciphertext),

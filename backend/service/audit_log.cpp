@@ -36,7 +36,9 @@ AuditLog::AuditLog(Loop& loop, const Log& log, AuditStore& store, const SessionC
       wake_(loop) {}
 
 AuditRecord AuditLog::record(const Actor& actor, std::string action, std::string object) const {
-  return {.time = rfc3339(loop_.clock().wall_seconds()),
+  const std::int64_t now = loop_.clock().wall_seconds();
+  if (now != std::exchange(second_, now)) time_ = rfc3339(now);
+  return {.time = time_,
           .actor = actor.user_uuid,
           .source = actor.source,
           .action = std::move(action),

@@ -69,6 +69,8 @@ class AuditLog {
   AuditStore& store_;
   const SessionClock& clock_;
   const std::uint32_t keep_days_;
+  mutable std::int64_t second_ = -1;  // seconds since 1970, and their text: many rows have the same
+  mutable std::string time_;
   std::vector<Waiting> waiting_;
   bool writing_ = false;
   bool failing_ = false;

@@ -123,7 +123,7 @@ Task<HttpSession::Next> HttpSession::answer_request() {
   if (auto checked = services_.guard.check_request(head, peer, proof_); !checked) {
     co_return co_await refuse(checked.error(), {});
   }
-  const auto match = services_.router.find(head);
+  auto match = services_.router.find(head);
   if (!match) co_return co_await refuse(match.error(), {});
   route_ = match->route;
   const Caller* caller = services_.guard.proven(head, peer, proof_);
@@ -145,10 +145,10 @@ Task<HttpSession::Next> HttpSession::answer_request() {
     options.headers.emplace_back("Allow", match->allow);
     co_return co_await answer(std::move(options));
   }
-  co_return co_await answer_route(*match, caller == nullptr ? Caller{} : *caller);
+  co_return co_await answer_route(std::move(*match), caller == nullptr ? Caller{} : *caller);
 }
 
-Task<HttpSession::Next> HttpSession::answer_route(const Router::Match& match, Caller caller) {
+Task<HttpSession::Next> HttpSession::answer_route(Router::Match match, Caller caller) {
   const Peer& peer = connection_.peer();
   const auto allowed = check_body(*match.route);
   if (!allowed) co_return co_await refuse(allowed.error(), {});
@@ -165,7 +165,7 @@ Task<HttpSession::Next> HttpSession::answer_route(const Router::Match& match, Ca
                   .peer = peer,
                   .caller = std::move(caller),
                   .id = services_.ids.next(),
-                  .parameters = match.parameters};
+                  .parameters = std::move(match.parameters)};
   auto response = co_await call_route(*match.route, request);
   if (!response) co_return co_await refuse(std::move(response.error()), {});
   co_return co_await answer(std::move(*response));

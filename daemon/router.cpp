@@ -9,7 +9,6 @@
 namespace leger {
 namespace {
 
-constexpr std::size_t kMaxSegments = 16;
 constexpr std::string_view kEveryPath = "*";
 
 std::string_view name_of(Method method) {
@@ -32,28 +31,13 @@ std::string_view name_of(Method method) {
   return "";
 }
 
-// The decoded segments of a path; an escape may not hide what would change their meaning.
-Result<std::vector<std::string>> segments_of(std::string_view path) {
-  const Fail refused({Code::bad_request, "The path of the request cannot be read.", {}, {}});
-  std::vector<std::string> segments;
-  if (!path.starts_with('/')) return segments;  // `*`: no route has it
-  const auto parts = split(path.substr(1), '/');
-  if (parts.size() > kMaxSegments) return segments;  // no route is that deep
-  for (const std::string_view part : parts) {
-    auto segment = percent_decode(part);
-    if (!segment || segment->contains('/') || *segment == "." || *segment == "..") return refused;
-    segments.push_back(std::move(*segment));
-  }
-  return segments;
-}
-
 // Below these an unknown path is a mistake of a client's, which no page may hide.
-bool is_of_api(const std::vector<std::string>& segments) {
+bool is_of_api(const PathSegments& segments) {
   constexpr std::array<std::string_view, 4> kFolders{"api", "auth", "secrets", "metrics"};
-  return segments.empty() || std::ranges::contains(kFolders, segments.front());
+  return segments.size() == 0 || std::ranges::contains(kFolders, segments[0]);
 }
 
-bool matches(const std::vector<std::string_view>& pattern, const std::vector<std::string>& segments) {
+bool matches(const std::vector<std::string_view>& pattern, const PathSegments& segments) {
   if (pattern.front() == kEveryPath) return !is_of_api(segments);
   if (pattern.size() != segments.size()) return false;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
@@ -86,34 +70,81 @@ void add_method(std::string& allow, Method method) {
 
 }  // namespace
 
+// No escape, and ASCII: percent_decode() would give it back as it is.
+bool PathSegments::is_plain(char byte) { return byte != '%' && byte > ' ' && byte <= '~'; }
+
+// An escape may not hide what would change the meaning of a segment.
+bool PathSegments::read(std::string_view path) {
+  if (!path.starts_with('/')) return true;  // `*`: no route has it
+  for (std::string_view rest = path.substr(1);;) {
+    if (count_ == kMost) {
+      count_ = 0;  // no route is that deep
+      return true;
+    }
+    const std::size_t end = std::min(rest.find('/'), rest.size());
+    std::string_view segment = rest.substr(0, end);
+    if (!std::ranges::all_of(segment, is_plain)) {
+      auto decoded = percent_decode(segment);
+      if (!decoded || decoded->contains('/')) return false;
+      segment = decoded_.emplace_back(std::move(*decoded));
+    }
+    if (segment == "." || segment == "..") return false;
+    segments_.at(count_++) = segment;
+    if (end == rest.size()) return true;
+    rest.remove_prefix(end + 1);
+  }
+}
+
 Router::Router(std::span<const Route> table) {
-  for (const Route& route : table) entries_.push_back({&route, split(route.pattern.substr(1), '/')});
+  for (const Route& route : table) {
+    auto segments = split(route.pattern.substr(1), '/');
+    const std::size_t literal = literal_segments(segments);
+    const std::size_t size = segments.size();
+    const auto number = static_cast<std::uint32_t>(entries_.size());
+    for (std::size_t i = 0; i < by_size_.size(); ++i) {
+      if (i == size || segments.front() == kEveryPath) by_size_[i].push_back(number);
+    }
+    entries_.push_back({.route = &route, .segments = std::move(segments), .literal = literal});
+  }
+}
+
+std::string Router::methods_of(const PathSegments& segments) const {
+  std::string allow;
+  for (const Entry& entry : entries_) {
+    if (matches(entry.segments, segments)) add_method(allow, entry.route->method);
+  }
+  if (!allow.empty()) add_method(allow, Method::options);
+  return allow;
 }
 
 Result<Router::Match> Router::find(const Head& head) const {
-  const auto segments = segments_of(head.path);
-  if (!segments) return Fail(segments.error());
+  PathSegments segments;
+  if (!segments.read(head.path)) return Fail({Code::bad_request, "The path of the request cannot be read.", {}, {}});
   Match match;
   const Entry* found = nullptr;
-  for (const Entry& entry : entries_) {
-    if (!matches(entry.segments, *segments)) continue;
-    const bool more_literal = found == nullptr || literal_segments(entry.segments) > literal_segments(found->segments);
-    if (takes(*entry.route, head.method) && more_literal) found = &entry;
-    add_method(match.allow, entry.route->method);
+  for (const std::uint32_t number : by_size_.at(segments.size())) {
+    const Entry& entry = entries_[number];
+    if (!matches(entry.segments, segments)) continue;
     match.is_open = match.is_open || entry.route->scope == Scope::open;
+    const bool more_literal = found == nullptr || entry.literal > found->literal;
+    if (more_literal && takes(*entry.route, head.method)) found = &entry;
   }
-  if (!match.allow.empty()) add_method(match.allow, Method::options);
-  if (found == nullptr || head.method == Method::options) return match;
+  if (found == nullptr || head.method == Method::options) {
+    match.allow = methods_of(segments);
+    return match;
+  }
   match.route = found->route;
   match.is_open = found->route->scope == Scope::open;
   for (std::size_t i = 0; i < found->segments.size(); ++i) {
-    if (found->segments[i].starts_with(':')) match.parameters.push_back((*segments)[i]);
+    if (found->segments[i].starts_with(':')) match.parameters.emplace_back(segments[i]);
   }
   return match;
 }
 
 Result<void> Router::admit(const Match& match, const Head& head, const Caller* caller) {
-  if (match.allow.empty()) return Fail({Code::not_found, "There is nothing at this path.", {}, {}});
+  if (match.route == nullptr && match.allow.empty()) {
+    return Fail({Code::not_found, "There is nothing at this path.", {}, {}});
+  }
   if (head.method == Method::options) return {};
   if (match.route == nullptr) {
     return Fail({Code::method_not_allowed, "This path does not take this method.", {}, {}});

@@ -4,6 +4,8 @@
 // its scope. Made by main; loop thread.
 
 #include <array>
+#include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +40,28 @@ struct Route {
 // Every route of legerd, in the order of the contract.
 std::span<const Route> routes();
 
+// A path, cut at its slashes and decoded.
+class PathSegments {
+ public:
+  static constexpr std::size_t kMost = 16;
+
+  PathSegments() = default;
+  PathSegments(const PathSegments&) = delete;
+  PathSegments& operator=(const PathSegments&) = delete;
+
+  // False for one that cannot be read. `path` outlives this; one that no route can have gives no segments.
+  bool read(std::string_view path);
+  std::size_t size() const { return count_; }
+  std::string_view operator[](std::size_t i) const { return segments_[i]; }
+
+ private:
+  static bool is_plain(char byte);
+
+  std::array<std::string_view, kMost> segments_;
+  std::size_t count_ = 0;
+  std::deque<std::string> decoded_;  // of those that had escapes; a deque does not move them
+};
+
 class Router {
  public:
   explicit Router(std::span<const Route> table);
@@ -47,7 +71,7 @@ class Router {
         nullptr;           // null for OPTIONS, for a path without routes, and for a method that it does not take
     bool is_open = false;  // a stranger may know what is at this path
     std::vector<std::string> parameters;
-    std::string allow;  // the methods of this path; empty where there is nothing
+    std::string allow;  // where there is no route: the methods of this path; empty where there is nothing
   };
   // Finds the route of a request; bad_request for a path that cannot be read.
   Result<Match> find(const Head& head) const;
@@ -60,9 +84,14 @@ class Router {
   struct Entry {
     const Route* route;
     std::vector<std::string_view> segments;
+    std::size_t literal = 0;  // how many of them
   };
 
+  std::string methods_of(const PathSegments& segments) const;
+
   std::vector<Entry> entries_;
+  // Which of them can be meant, by the number of segments.
+  std::array<std::vector<std::uint32_t>, PathSegments::kMost + 1> by_size_;
 };
 
 }  // namespace leger

@@ -33,11 +33,11 @@ Task<Result<Response>> list_audit(RouteContext& context, Request& request) {
   if (!limit) co_return Fail(limit.error());
   const auto before = query_number(request, "before", 1, INT64_MAX);
   if (!before) co_return Fail(before.error());
-  const auto page = context.audit.list({.actor = request.caller.is_operator ? "" : request.caller.user_uuid,
-                                        .object = request.query("object").value_or(""),
-                                        .action = request.query("action").value_or(""),
-                                        .before = before->value_or(0),
-                                        .limit = static_cast<std::uint32_t>(limit->value_or(kPage))});
+  const auto page = co_await context.audit.list({.actor = request.caller.is_operator ? "" : request.caller.user_uuid,
+                                                 .object = request.query("object").value_or(""),
+                                                 .action = request.query("action").value_or(""),
+                                                 .before = before->value_or(0),
+                                                 .limit = static_cast<std::uint32_t>(limit->value_or(kPage))});
   if (!page) co_return Fail(page.error());
   Json entries = Json::array();
   for (const AuditEntry& entry : page->entries) entries.push_back(describe(entry));

@@ -56,7 +56,9 @@ std::string with_value(const SecretValue& secret) {
   const SecretInfo& info = secret.info;
   std::string body;
   body.reserve(value.size() * kMostEscaped + kRest);
-  body += R"({"success":true,"data":{"name":")" + info.name + '"';
+  body += R"({"success":true,"data":{"name":")";
+  body += info.name;
+  body += '"';
   if (is_utf8(value)) {
     body += R"(,"value":)";
     append_json_string(body, value);
@@ -67,8 +69,13 @@ std::string with_value(const SecretValue& secret) {
     body += '"';
     wipe(text);
   }
-  body += R"(,"version":)" + std::to_string(info.version) + R"(,"created_at":")" + info.created_at +
-          R"(","updated_at":")" + info.updated_at + R"("}})";
+  body += R"(,"version":)";
+  body += std::to_string(info.version);
+  body += R"(,"created_at":")";
+  body += info.created_at;
+  body += R"(","updated_at":")";
+  body += info.updated_at;
+  body += R"("}})";
   return body;
 }
 

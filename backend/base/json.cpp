@@ -109,18 +109,23 @@ void append_json_string(std::string& out, std::string_view text) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   constexpr std::string_view kEscaped = "\b\t\n\f\r\"\\";
   constexpr std::string_view kLetters = "btnfr\"\\";
+  const auto is_plain = [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != '"' && c != '\\'; };
   out += '"';
-  for (const char c : text) {
+  while (!text.empty()) {
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const char c = text.front();
     const auto byte = static_cast<unsigned char>(c);
+    text.remove_prefix(1);
     if (const std::size_t at = kEscaped.find(c); at != std::string_view::npos) {
       out += '\\';
       out += kLetters[at];
-    } else if (byte < ' ') {
+    } else {
       out += "\\u00";
       out += kDigits[byte >> 4U];
       out += kDigits[byte & 0xfU];
-    } else {
-      out += c;
     }
   }
   out += '"';

@@ -25,6 +25,9 @@ Loop::Loop(const Clock& clock) : clock_(clock) {
   if (uv_loop_init(&loop_) != 0) throw std::runtime_error("libuv cannot make an event loop");
   uv_idle_init(&loop_, &ready_idle_);
   ready_idle_.data = this;
+  uv_check_init(&loop_, &end_check_);
+  end_check_.data = this;
+  uv_idle_init(&loop_, &end_idle_);
   uv_async_init(&loop_, &posted_async_, on_posted);
   posted_async_.data = this;
   timers_ = std::make_unique<Timers>(&loop_, clock_);
@@ -34,6 +37,8 @@ Loop::~Loop() {
   assert(live_tasks_ == 0);
   timers_->close();
   uv_close(reinterpret_cast<uv_handle_t*>(&ready_idle_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&end_check_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&end_idle_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&posted_async_), nullptr);
   // More than once where a stop() came after the last run.
   while (uv_run(&loop_, UV_RUN_DEFAULT) != 0) {
@@ -67,6 +72,22 @@ void Loop::on_ready(uv_idle_t* handle) {
   const auto ready = std::exchange(loop.ready_, {});
   uv_idle_stop(handle);
   for (const auto waiter : ready) waiter.resume();
+}
+
+void Loop::resume_at_end(std::coroutine_handle<> waiter) {
+  if (ending_.empty()) {
+    uv_check_start(&end_check_, on_end);
+    uv_idle_start(&end_idle_, [](uv_idle_t*) {});
+  }
+  ending_.push_back(waiter);
+}
+
+void Loop::on_end(uv_check_t* handle) {
+  auto& loop = *static_cast<Loop*>(handle->data);
+  const auto ending = std::exchange(loop.ending_, {});
+  uv_check_stop(&loop.end_check_);
+  uv_idle_stop(&loop.end_idle_);
+  for (const auto waiter : ending) waiter.resume();
 }
 
 void Loop::post(std::function<void()> work) {

@@ -44,6 +44,9 @@ class Loop {
   // Resumes a suspended coroutine soon, from the top of the loop's stack.
   void resume_soon(std::coroutine_handle<> waiter);
 
+  // Resumes a suspended coroutine when this turn has looked at all its events, without a pass of its own.
+  void resume_at_end(std::coroutine_handle<> waiter);
+
   // Runs `work` on the loop's thread; any thread may call this as long as the loop lives.
   void post(std::function<void()> work);
 
@@ -55,15 +58,20 @@ class Loop {
 
  private:
   static void on_ready(uv_idle_t* handle);
+  static void on_end(uv_check_t* handle);
   static void on_posted(uv_async_t* handle);
   static Task<void> rooted(Loop& loop, Task<void> task, FailureHandler on_failure);
 
   const Clock& clock_;
   uv_loop_t loop_{};
   uv_idle_t ready_idle_{};  // active while ready_ is not empty: the poll does not block then
+  // Both active while ending_ is not empty: libuv calls `check` after it has polled, and does not wait for that.
+  uv_check_t end_check_{};
+  uv_idle_t end_idle_{};
   uv_async_t posted_async_{};
   std::unique_ptr<Timers> timers_;
   std::vector<std::coroutine_handle<>> ready_;
+  std::vector<std::coroutine_handle<>> ending_;
   std::size_t live_tasks_ = 0;
   bool stop_when_idle_ = false;
 
@@ -106,6 +114,14 @@ struct NextTurn {
   Loop& loop;
   bool await_ready() const { return false; }
   void await_suspend(std::coroutine_handle<> waiter) const { loop.resume_soon(waiter); }
+  void await_resume() const {}
+};
+
+// Waits until everybody has had this turn: what many of them want done can be done once then.
+struct TurnEnd {
+  Loop& loop;
+  bool await_ready() const { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) const { loop.resume_at_end(waiter); }
   void await_resume() const {}
 };
 

@@ -19,7 +19,11 @@ class Secret {
   Secret& operator=(Secret&& other) noexcept {
     if (this == &other) return *this;
     wipe();
-    value_ = other.value_;  // a copy, so that no byte of a short string stays behind in `other`
+    if (other.value_.size() > kLongestInside) {
+      value_ = std::move(other.value_);
+    } else {
+      value_ = other.value_;  // a copy, since the bytes of a short string would stay behind in `other`
+    }
     other.wipe();
     return *this;
   }
@@ -32,6 +36,8 @@ class Secret {
   std::string& buffer() { return value_; }
 
  private:
+  static constexpr std::size_t kLongestInside = 32;  // more than any std::string keeps within itself
+
   void wipe() {
     explicit_bzero(value_.data(), value_.size());
     value_.clear();

@@ -11,9 +11,12 @@
 // (g++ 14 without optimisation and under sanitizers).
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
+
+#include "backend/base/frame_pool.h"
 
 namespace leger {
 
@@ -23,6 +26,11 @@ class [[nodiscard]] Task;
 namespace detail {
 
 struct PromiseBase {
+#if !defined(LEGER_SANITIZED)
+  static void* operator new(std::size_t bytes) { return FramePool::take(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept { FramePool::give_back(frame, bytes); }
+#endif
+
   std::coroutine_handle<> waiter = std::noop_coroutine();
   bool resumed_inline = false;  // the waiter is still inside await_suspend and will look at done() itself
   std::exception_ptr exception;

@@ -59,6 +59,7 @@ class Timer {
     set_at(timers_.now_ms() + std::min(milliseconds, kNever - timers_.now_ms()));
   }
   void clear() { due_ms_ = kNever; }
+  bool is_set() const { return due_ms_ != kNever; }
 
  private:
   friend class Timers;

@@ -19,6 +19,25 @@ struct FreeCipher {
 };
 using Cipher = std::unique_ptr<EVP_CIPHER_CTX, FreeCipher>;
 
+// This thread's, which is made once: each use gives it a key and a nonce of its own, and forgets them at the end.
+class CipherInUse {
+ public:
+  CipherInUse() = default;
+  CipherInUse(const CipherInUse&) = delete;
+  CipherInUse& operator=(const CipherInUse&) = delete;
+  ~CipherInUse() {
+    if (cipher_ != nullptr) EVP_CIPHER_CTX_reset(cipher_);
+  }
+  EVP_CIPHER_CTX* get() const { return cipher_; }
+
+ private:
+  static EVP_CIPHER_CTX* of_this_thread() {
+    thread_local const Cipher cipher(EVP_CIPHER_CTX_new());
+    return cipher.get();
+  }
+  EVP_CIPHER_CTX* cipher_ = of_this_thread();
+};
+
 // Finding an algorithm by its name costs as much as a short value: it is done once. Never changed, so any thread may.
 const EVP_CIPHER* aes_256_gcm() {
   static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
@@ -57,11 +76,11 @@ Result<Sealed> detail::seal_under_nonce(const Key& key, std::string nonce, std::
                                         std::string_view associated_data) {
   if (nonce.size() != kNonceBytes || !countable(plaintext) || !countable(associated_data)) return Fail(cannot_seal());
   Sealed sealed{std::move(nonce), std::string(plaintext.size(), '\0'), std::string(kTagBytes, '\0')};
-  const Cipher cipher(EVP_CIPHER_CTX_new());
+  const CipherInUse cipher;
   int written = 0;
   int last = 0;
   const bool done =
-      cipher != nullptr &&
+      cipher.get() != nullptr &&
       EVP_EncryptInit_ex(cipher.get(), aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) == 1 &&
       EVP_EncryptUpdate(cipher.get(), nullptr, &written, readable(associated_data),
                         static_cast<int>(associated_data.size())) == 1 &&
@@ -85,11 +104,11 @@ Result<Secret> open_sealed(const Key& key, const Sealed& sealed, std::string_vie
   if (!countable(sealed.ciphertext) || !countable(associated_data)) return Fail(cannot_open());
   Secret plaintext(std::string(sealed.ciphertext.size(), '\0'));
   std::string tag = sealed.tag;  // OpenSSL takes it through a pointer that is not const
-  const Cipher cipher(EVP_CIPHER_CTX_new());
+  const CipherInUse cipher;
   int written = 0;
   int last = 0;
   const bool done =
-      cipher != nullptr &&
+      cipher.get() != nullptr &&
       EVP_DecryptInit_ex(cipher.get(), aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) == 1 &&
       EVP_DecryptUpdate(cipher.get(), nullptr, &written, readable(associated_data),
                         static_cast<int>(associated_data.size())) == 1 &&
@@ -103,7 +122,9 @@ Result<Secret> open_sealed(const Key& key, const Sealed& sealed, std::string_vie
 
 std::string secret_associated_data(std::string_view user_uuid, std::string_view name, std::uint64_t version,
                                    std::uint32_t key_id) {
-  std::string data = "leger/secret/v2";
+  std::string data;
+  data.reserve(64 + user_uuid.size() + name.size());
+  data += "leger/secret/v2";
   append_counted(data, user_uuid);
   append_counted(data, name);
   append_number(data, version, 8);

@@ -7,8 +7,8 @@
 namespace leger {
 namespace {
 
-constexpr std::size_t kMostWaiting = 4096;
 constexpr std::size_t kMostRefusals = 1024;  // kinds of them within a minute; what goes beyond is counted as one kind
+constexpr std::uint64_t kFoldMs = 50;  // half of the 100 ms that a record may take to the disk
 constexpr std::uint64_t kProbeMs = 10'000;
 constexpr std::uint64_t kMinuteMs = 60'000;
 constexpr std::int64_t kDaySeconds = 86'400;
@@ -31,6 +31,7 @@ AuditLog::AuditLog(Loop& loop, const Log& log, AuditStore& store, const SessionC
       store_(store),
       clock_(clock),
       keep_days_(keep_days),
+      fold_(loop.timers(), [this] { spawn(fold_kept()); }),
       minute_(loop.timers(), [this] { end_minute(); }),
       probe_(loop.timers(), [this] { spawn(try_to_write(record({{}, "legerd", {}}, "audit.resumed", {}))); }),
       wake_(loop) {}
@@ -52,29 +53,70 @@ void AuditLog::spawn(Task<void> task) {
 }
 
 Task<Result<void>> AuditLog::write(AuditRecord record) {
-  if (waiting_.size() >= kMostWaiting) {
-    co_return Fail({Code::unavailable, "More waits to be put on record than is taken.", "Try again in a moment.", {}});
+  if (failing_ || store_.is_full()) {
+    const auto folded = co_await flush();
+    if (!folded) co_return not_recorded(folded.error());
   }
-  const OneShot<Result<void>> done(loop_);
-  waiting_.push_back({std::move(record), done});
-  if (!std::exchange(writing_, true)) spawn(write_waiting());
-  auto written = co_await done;
-  co_return written;
+  store_.gather(record);
+  const std::uint64_t batch = batch_;
+  co_await TurnEnd{loop_};
+  if (batch == batch_) keep();  // the first to be resumed, for all of the turn
+  if (!kept_) co_return not_recorded(kept_.error());
+  co_return Result<void>();
 }
 
-Task<void> AuditLog::write_waiting() {
-  // What else this turn of the loop brings goes along.
-  co_await NextTurn{loop_};
+void AuditLog::keep() {
+  ++batch_;
+  kept_ = store_.keep();
+  if (!kept_ || failing_) note(kept_);
+  if (kept_ && !fold_.is_set()) fold_.set_in(kFoldMs);
+}
+
+Task<Result<void>> AuditLog::flush() {
+  const OneShot<Result<void>> done(loop_);
+  waiting_.push_back(done);
+  if (!folding_) spawn(fold());
+  auto folded = co_await done;
+  co_return folded;
+}
+
+Task<void> AuditLog::fold() {
+  folding_ = true;
   while (!waiting_.empty()) {
-    const auto batch = std::exchange(waiting_, {});
-    std::vector<AuditRecord> records;
-    records.reserve(batch.size());
-    for (const Waiting& one : batch) records.push_back(one.record);
-    const auto written = co_await store_.add(std::move(records));
-    note(written);
-    for (const Waiting& one : batch) one.done.set(written ? Result<void>() : not_recorded(written.error()));
+    const auto waiting = std::exchange(waiting_, {});
+    fold_.clear();
+    const bool has_kept = store_.has_kept();
+    const auto folded = co_await store_.fold();
+    if (has_kept) note(folded);
+    for (const auto& done : waiting) done.set(folded);
+    if (folded && store_.has_kept()) fold_.set_in(kFoldMs);
   }
-  writing_ = false;
+  folding_ = false;
+}
+
+Task<void> AuditLog::fold_kept() {
+  // note() has reported what is in the way, and the next write tries again.
+  [[maybe_unused]] const auto folded = co_await flush();
+}
+
+Task<void> AuditLog::keep_order() {
+  if (!store_.has_kept()) co_return;
+  if (folding_) {
+    co_await fold_kept();
+  } else {
+    spawn(fold_kept());  // with the writer, before the change, when this returns
+  }
+}
+
+Task<Result<AuditPage>> AuditLog::list(AuditQuery query) {
+  co_await fold_kept();
+  co_return store_.list(query);
+}
+
+Task<Result<AuditVerdict>> AuditLog::verify() {
+  co_await fold_kept();
+  auto verdict = co_await store_.verify();
+  co_return verdict;
 }
 
 void AuditLog::note(const Result<void>& written) {
@@ -131,6 +173,7 @@ Task<void> AuditLog::drop_old() {
 }
 
 Task<void> AuditLog::run() {
+  co_await fold_kept();
   if (keep_days_ == 0) co_return;
   Timer timer(loop_.timers(), [this] { wake_.set(true); });
   while (!stopped_) {
@@ -149,6 +192,7 @@ Task<void> AuditLog::stop() {
   for (auto& [kind, gathered] : std::exchange(refusals_, {})) {
     if (gathered) co_await try_to_write(std::move(*gathered));
   }
+  co_await fold_kept();
 }
 
 }  // namespace leger

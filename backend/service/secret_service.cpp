@@ -73,6 +73,7 @@ Task<Result<PutOutcome>> SecretService::put(AuditRecord audit, Secret value, std
                    .seal = [this, &audit, &value](std::uint64_t version) {
                      return vault_.seal(audit.actor, audit.object, version, value.reveal());
                    }};
+  co_await audit_.keep_order();
   auto outcome = co_await store_.put(std::move(change));
   if (outcome) on_sealed_(outcome->seals);
   if (!outcome) co_await record_failure(std::move(audit), outcome.error());
@@ -113,6 +114,7 @@ Task<Result<std::string>> SecretService::remove(Actor actor, std::string name) {
   if (!is_secret_name(name)) co_return Fail(bad_name());
   AuditRecord audit = audit_.record(actor, "secret.delete", name);
   std::string now = audit.time;
+  co_await audit_.keep_order();
   const auto removed = co_await store_.remove(actor.user_uuid, std::move(name), now, audit);
   if (removed) co_return now;
   co_await record_failure(std::move(audit), removed.error());

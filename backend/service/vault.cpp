@@ -20,6 +20,14 @@ Error no_key(const KeyPlaces& places) {
           {}};
 }
 
+Error damaged(const SecretInfo& info) {
+  return {Code::internal_error,
+          "Version " + std::to_string(info.version) + " of the secret \"" + info.name +
+              "\" in the database is damaged or was changed.",
+          "Restore leger.db from a backup, or set the secret again.",
+          {}};
+}
+
 Error neither(const Error& configured, const std::string& noted, const Error& other) {
   return {Code::unavailable,
           "No key opens this state folder. The configured one: " + configured.message + " The one of the last " +
@@ -165,18 +173,13 @@ Result<SealedValue> Vault::seal(const std::string& user_uuid, const std::string&
 
 Result<Secret> Vault::open(const std::string& user_uuid, const StoredSecret& stored) const {
   const auto& [info, value] = stored;
-  const Fail damaged({Code::internal_error,
-                      "Version " + std::to_string(info.version) + " of the secret \"" + info.name +
-                          "\" in the database is damaged or was changed.",
-                      "Restore leger.db from a backup, or set the secret again.",
-                      {}});
   const auto keys = data_keys();
   const auto key = keys->find(value.key_id);
-  if (key == keys->end() || value.encryption_version != kEncryptionVersion) return damaged;
+  if (key == keys->end() || value.encryption_version != kEncryptionVersion) return Fail(damaged(info));
   const Sealed sealed{value.nonce, value.ciphertext, value.tag};
   auto opened =
       open_sealed(*key->second, sealed, secret_associated_data(user_uuid, info.name, info.version, value.key_id));
-  if (!opened) return damaged;
+  if (!opened) return Fail(damaged(info));
   return opened;
 }
 

@@ -2,24 +2,28 @@
 
 #include <algorithm>
 #include <memory>
-#include <span>
 #include <utility>
 
+#include "backend/base/offload.h"
 #include "backend/store/audit_chain.h"
+#include "backend/store/audit_journal.h"
 #include "backend/store/sql.h"
 
 namespace leger {
 namespace {
 
 constexpr std::uint64_t kMostLookedAt = 10'000;
+constexpr std::size_t kMostKept = 8 << 20;  // bytes
 
 constexpr const char* kChain = "SELECT first_id, hash_before_first, last_id, last_hash FROM audit_chain";
 
 constexpr const char* kAppend =
-    "INSERT INTO audit (id, time, actor, source, action, object, version, outcome, request_id, count, hash)"
+    "INSERT INTO audit (id, time, actor, source, action, object, outcome, request_id, count, hash, version)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 
 constexpr const char* kSetEnd = "UPDATE audit_chain SET last_id = ?1, last_hash = ?2";
+
+constexpr const char* kSetJournalled = "UPDATE audit_chain SET journalled = ?1";
 
 constexpr const char* kSetStart = "UPDATE audit_chain SET first_id = ?1, hash_before_first = ?2";
 
@@ -76,34 +80,36 @@ AuditRecord record_of(const Statement& row) {
   return record;
 }
 
-Result<void> insert(Connection& connection, std::uint64_t id, const AuditRecord& record, const std::string& hash) {
+// The row of a record's bytes, at the end of the chain.
+Result<void> append(Connection& connection, Chain& chain, std::string_view bytes) {
+  const auto fields = audit_fields_of(bytes);
+  if (!fields) return Fail({Code::internal_error, "a record of the audit is damaged", {}, {}});
+  chain.last_hash = audit_hash(chain.last_hash, ++chain.last_id, bytes);
   Statement statement = connection.prepare(kAppend);
-  statement.bind(1, static_cast<std::int64_t>(id))
-      .bind(2, record.time)
-      .bind(3, record.actor)
-      .bind(4, record.source)
-      .bind(5, record.action)
-      .bind(6, record.object);
-  if (record.version) statement.bind(7, static_cast<std::int64_t>(*record.version));
-  return statement.bind(8, record.outcome)
-      .bind(9, record.request_id)
-      .bind(10, static_cast<std::int64_t>(record.count))
-      .bind_blob(11, hash)
+  statement.bind(1, static_cast<std::int64_t>(chain.last_id));
+  int parameter = 2;
+  for (const std::string_view text : fields->texts) statement.bind_borrowed(parameter++, text);
+  statement.bind(9, static_cast<std::int64_t>(fields->count)).bind_blob(10, chain.last_hash);
+  if (fields->version) statement.bind(11, static_cast<std::int64_t>(*fields->version));
+  return statement.run();
+}
+
+Result<void> set_end(Connection& connection, const Chain& chain) {
+  return connection.prepare(kSetEnd)
+      .bind(1, static_cast<std::int64_t>(chain.last_id))
+      .bind_blob(2, chain.last_hash)
       .run();
 }
 
-Result<void> append(Connection& connection, std::span<const AuditRecord> records) {
+Result<void> append_batch(Connection& connection, const AuditJournal::Batch& batch) {
   auto chain = read_chain(connection);
   if (!chain) return Fail(chain.error());
-  for (const AuditRecord& record : records) {
-    ++chain->last_id;
-    chain->last_hash = audit_hash(chain->last_hash, chain->last_id, record);
-    if (auto added = insert(connection, chain->last_id, record, chain->last_hash); !added) return added;
+  std::string_view frames = batch.frames;
+  while (const auto record = AuditJournal::next_record(frames)) {
+    if (auto added = append(connection, *chain, *record); !added) return added;
   }
-  return connection.prepare(kSetEnd)
-      .bind(1, static_cast<std::int64_t>(chain->last_id))
-      .bind_blob(2, chain->last_hash)
-      .run();
+  if (auto set = set_end(connection, *chain); !set) return set;
+  return connection.prepare(kSetJournalled).bind(1, static_cast<std::int64_t>(batch.last)).run();
 }
 
 Result<std::vector<AuditEntry>> entries(Connection& connection, const AuditQuery& query, std::uint64_t below,
@@ -199,12 +205,36 @@ Result<std::uint64_t> drop_oldest(Connection& connection, const std::string& tim
 }  // namespace
 
 Result<void> append_audit(Connection& connection, const AuditRecord& record) {
-  return append(connection, std::span(&record, 1));
+  auto chain = read_chain(connection);
+  if (!chain) return Fail(chain.error());
+  std::string bytes;
+  append_bytes(bytes, record);
+  if (auto added = append(connection, *chain, bytes); !added) return added;
+  return set_end(connection, *chain);
 }
 
-Task<Result<void>> AuditStore::add(std::vector<AuditRecord> records) {
-  auto work = [records = std::move(records)](Connection& connection) { return append(connection, records); };
-  return database_.write(std::move(work), Database::Trace::may_stay_in_log, Database::Durable::soon);
+void AuditStore::gather(const AuditRecord& record) { database_.audit_journal().gather(record); }
+
+Result<void> AuditStore::keep() { return database_.audit_journal().write_out(); }
+
+bool AuditStore::is_full() const { return database_.audit_journal().kept() >= kMostKept; }
+
+bool AuditStore::has_kept() const { return database_.audit_journal().kept() > 0; }
+
+Task<Result<void>> AuditStore::fold() {
+  AuditJournal& journal = database_.audit_journal();
+  auto batch = std::make_shared<AuditJournal::Batch>(journal.take());
+  if (batch->frames.empty()) co_return Result<void>();
+  auto written =
+      co_await database_.write_audit([batch](Connection& connection) { return append_batch(connection, *batch); });
+  if (!written) {
+    journal.give_back(std::move(*batch));
+    co_return written;
+  }
+  journal.chained(*batch);
+  // What is not emptied now is written over.
+  [[maybe_unused]] const auto emptied = co_await offload(database_.loop(), [&journal] { return journal.empty(); });
+  co_return Result<void>();
 }
 
 Result<AuditPage> AuditStore::list(const AuditQuery& query) { return page(database_.reader(), query); }

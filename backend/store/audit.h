@@ -1,8 +1,8 @@
 #pragma once
 
 // The audit: one row for every read and change of a secret, sign-in, refusal and deployment, each bound by its hash to
-// the one before it; append only. The row of a change is appended in the change's own transaction. Loop thread, but for
-// append_audit().
+// the one before it; append only. The row of a change is appended in the change's own transaction; other records are
+// kept in a journal and put into the chain together. Loop thread, but for append_audit().
 
 #include <cstdint>
 #include <optional>
@@ -11,21 +11,10 @@
 
 #include "backend/base/error.h"
 #include "backend/base/task.h"
+#include "backend/store/audit_record.h"
 #include "backend/store/database.h"
 
 namespace leger {
-
-struct AuditRecord {
-  std::string time;                      // RFC 3339
-  std::string actor;                     // user_uuid; empty where nobody is known
-  std::string source;                    // an IP address, `socket`, `deployment ID` or `legerd`
-  std::string action;                    // `secret.read`, `deployment.install`, …
-  std::string object;                    // the secret's name, the app's, …; never a value
-  std::optional<std::uint64_t> version;  // of the object
-  std::string outcome = "ok";            // or the code of the error
-  std::string request_id;                // empty where no request was the cause
-  std::uint64_t count = 1;               // how many alike this row stands for
-};
 
 struct AuditEntry {
   std::uint64_t id = 0;
@@ -59,8 +48,17 @@ class AuditStore {
  public:
   explicit AuditStore(Database& database) : database_(database) {}
 
-  // With the kernel when this returns, on disk within 100 ms.
-  Task<Result<void>> add(std::vector<AuditRecord> records);
+  // Gathers a record for the next keep().
+  void gather(const AuditRecord& record);
+  // All that was gathered is with the kernel when this succeeds, and put into the chain by the next fold(), of this
+  // process or of the next one; where it fails none of it is.
+  Result<void> keep();
+  // Whether as much is kept as may wait for a fold().
+  bool is_full() const;
+  bool has_kept() const;
+  // Puts what is kept into the chain, durably; where that fails it stays kept. One at a time.
+  Task<Result<void>> fold();
+
   // Looks at 10 000 rows at most, so that it is short on the loop's thread.
   Result<AuditPage> list(const AuditQuery& query);
   // The whole chain, in the pool.

@@ -46,6 +46,7 @@ Result<std::unique_ptr<Database>> Database::open(Loop& loop, const std::string& 
   if (!reading) return Fail(reading.error());
   database->reader_ = *std::move(reading);
   if (auto readable = read_a_page(*database->reader_); !readable) return Fail(readable.error());
+  if (auto opened = database->open_audit_journal(database->folder_->path()); !opened) return Fail(opened.error());
   try {
     database->writer_ = std::make_unique<Writer>(loop, *std::move(writing));
   } catch (const std::system_error& problem) {
@@ -60,12 +61,30 @@ Task<Result<void>> Database::read_apart(std::function<Result<void>(Connection&)>
   co_return result;
 }
 
-Task<Result<void>> Database::write(Work work, Trace trace, Durable durable) {
+Result<void> Database::open_audit_journal(const std::string& folder) {
+  Statement statement = reader_->prepare("SELECT journalled FROM audit_chain");
+  const auto row = statement.step();
+  if (!row) return Fail(row.error());
+  auto journal = AuditJournal::open(folder, *row ? static_cast<std::uint64_t>(statement.integer(0)) : 0);
+  if (!journal) return Fail(journal.error());
+  audit_journal_ = *std::move(journal);
+  return {};
+}
+
+Task<Result<void>> Database::submit(Work work, Trace trace) {
   const Writer::Done done(loop_);
-  if (auto queued = writer_->submit(std::move(work), trace, durable, done); !queued) co_return queued;
+  if (auto queued = writer_->submit(std::move(work), trace, done); !queued) co_return queued;
   auto result = co_await done;
   co_return result;
 }
+
+Task<Result<void>> Database::write(Work work, Trace trace) {
+  auto result = co_await submit(std::move(work), trace);
+  ++changes_;
+  co_return result;
+}
+
+Task<Result<void>> Database::write_audit(Work work) { return submit(std::move(work), Trace::may_stay_in_log); }
 
 Task<Result<void>> Database::check() {
   if (auto readable = read_a_page(*reader_); !readable) co_return readable;
@@ -76,7 +95,7 @@ Task<Result<void>> Database::check() {
   });
   deadline.set_in(kCheckPatienceMs);
   auto nothing = [](Connection&) -> Result<void> { return {}; };
-  if (auto queued = writer_->submit(nothing, Trace::may_stay_in_log, Durable::now, done); !queued) co_return queued;
+  if (auto queued = writer_->submit(nothing, Trace::may_stay_in_log, done); !queued) co_return queued;
   auto result = co_await done;
   co_return result;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
 // The one SQLite database, STATE/leger.db: opened, migrated, read on the loop, written by one thread of its own that
-// commits what has gathered in one transaction (WAL; synchronous=FULL, but for what may be durable soon). Owned by
-// main. STATE/lock keeps a second process out. Rules live in backend/service, SQL in the classes beside this one.
+// commits what has gathered in one durable transaction (WAL, synchronous=FULL); and the journal of the audit beside it.
+// Owned by main. STATE/lock keeps a second process out. Rules live in backend/service, SQL in the classes beside this
+// one.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +13,7 @@
 #include "backend/base/error.h"
 #include "backend/base/loop.h"
 #include "backend/base/task.h"
+#include "backend/store/audit_journal.h"
 #include "backend/store/state_folder.h"
 #include "backend/store/statement.h"
 
@@ -44,15 +47,18 @@ class Database {
   // the write-ahead log as well, for two more fsyncs.
   enum class Trace { may_stay_in_log, none_left };
 
-  // When the write survives a power cut: at once, or within 100 ms. Either way it is with the kernel, and survives the
-  // end of this process, before the writer answers. A batch in which nothing is wanted `now` needs no fsync.
-  enum class Durable { now, soon };
-
   // Runs `work` and waits until its transaction is durable; a COMMIT that fails is the error of all that were in it.
   // `unavailable` when 4096 wait already, `insufficient_storage` on a full disk. Without a deadline of its own, since
   // work that was handed over cannot be taken back and its outcome must be known: the writer answers each one, locks
   // are waited for 5 s, and a disk that hangs is check()'s to notice.
-  Task<Result<void>> write(Work work, Trace trace = Trace::may_stay_in_log, Durable durable = Durable::now);
+  Task<Result<void>> write(Work work, Trace trace = Trace::may_stay_in_log);
+  // The same, of what changes the audit alone: it counts as no change.
+  Task<Result<void>> write_audit(Work work);
+  // How many writes have been answered: what was read of the store under the same number holds, but for the audit.
+  std::uint64_t changes() const { return changes_; }
+
+  AuditJournal& audit_journal() { return *audit_journal_; }
+  Loop& loop() { return loop_; }
 
   // One turn through both connections, a page read and an empty transaction: the health check's and the watchdog's
   // question. `unavailable` when the writer does not come to it within 5 s. It tells that the store lives; an empty
@@ -62,9 +68,13 @@ class Database {
  private:
   class Writer;
   explicit Database(Loop& loop);
+  Task<Result<void>> submit(Work work, Trace trace);
+  Result<void> open_audit_journal(const std::string& folder);
 
   Loop& loop_;
-  std::unique_ptr<StateFolder> folder_;  // first: unlocked when both connections are closed
+  std::unique_ptr<StateFolder> folder_;  // first: unlocked when all else is closed
+  std::unique_ptr<AuditJournal> audit_journal_;
+  std::uint64_t changes_ = 0;
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Connection> reader_;  // last: closed before the writer's, which then folds the log into the database
 };

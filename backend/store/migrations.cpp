@@ -198,8 +198,7 @@ ALTER TABLE data_keys ADD COLUMN purpose TEXT NOT NULL DEFAULT 'secrets' CHECK (
 
 // The audit, and what the vault keeps of a deployment's and a key's use. A row of `audit` has the hash of the one
 // before it in its own; `audit_chain` has the hash that the first kept row follows (32 zero bytes at first), and the
-// last row's id and hash, so that a tail that was cut off shows. `syncs` is what the writer changes where it needs a
-// commit that is sure to write.
+// last row's id and hash, so that a tail that was cut off shows. `syncs` was the writer's.
 constexpr const char* kAudit = R"sql(
 CREATE TABLE audit (
   id INTEGER PRIMARY KEY NOT NULL CHECK (id >= 1),
@@ -254,8 +253,14 @@ CREATE TABLE new_key_file (
 ) STRICT;
 )sql";
 
+// The number of the last record of audit_journal.h that is in the chain.
+constexpr const char* kAuditJournal = R"sql(
+ALTER TABLE audit_chain RENAME COLUMN syncs TO journalled;
+UPDATE audit_chain SET journalled = 0;
+)sql";
+
 // Step N is the (N-1)th: append only.
-constexpr std::array kMigrations{kInitialSchema, kSessions, kAudit};
+constexpr std::array kMigrations{kInitialSchema, kSessions, kAudit, kAuditJournal};
 
 struct Header {
   std::int64_t application_id = 0;

@@ -259,13 +259,19 @@ Result<std::uint64_t> SqliteSecrets::count(const std::string& user_uuid) {
 
 Result<StoredSecret> SqliteSecrets::get(const std::string& user_uuid, const std::string& name,
                                         std::optional<std::uint64_t> version) {
+  if (!version) {
+    const StoredSecret* known = cache_.find(database_.changes(), user_uuid, name);
+    if (known != nullptr) return *known;
+  }
   Statement statement = database_.reader().prepare(version ? kGetVersion : kGetCurrent);
   statement.bind(1, user_uuid).bind(2, name);
   if (version) statement.bind(3, static_cast<std::int64_t>(*version));
   const auto row = statement.step();
   if (!row) return Fail(row.error());
   if (!*row) return Fail(no_such_secret());
-  return secret_of(statement);
+  StoredSecret secret = secret_of(statement);
+  if (!version) cache_.put(database_.changes(), user_uuid, secret);
+  return secret;
 }
 
 Task<Result<PutOutcome>> SqliteSecrets::put(PutSecret put) {

@@ -13,28 +13,10 @@
 #include "backend/base/task.h"
 #include "backend/store/audit.h"
 #include "backend/store/database.h"
+#include "backend/store/secret_cache.h"
+#include "backend/store/stored_secret.h"
 
 namespace leger {
-
-struct SecretInfo {
-  std::string name;
-  std::uint64_t version = 0;
-  std::string created_at;  // of the secret's first version since it was last deleted; RFC 3339
-  std::string updated_at;  // of this version
-};
-
-struct SealedValue {
-  std::uint32_t key_id = 0;
-  std::uint32_t encryption_version = 0;
-  std::string nonce;
-  std::string ciphertext;
-  std::string tag;
-};
-
-struct StoredSecret {
-  SecretInfo info;
-  SealedValue value;
-};
 
 struct SecretVersion {
   std::uint64_t version = 0;
@@ -93,6 +75,7 @@ class SqliteSecrets final : public Secrets {
 
  private:
   Database& database_;
+  SecretCache cache_;
 };
 
 }  // namespace leger

@@ -24,7 +24,8 @@ class StateFolder {
   // -wal and -shm. SQLite gives those two the rights of the first. Refused: anything but a regular file of ours.
   Result<void> prepare_database_file() const;
 
-  // Absolute.
+  // Both absolute.
+  const std::string& path() const { return path_; }
   std::string database_path() const { return path_ + "/leger.db"; }
 
  private:

@@ -83,6 +83,11 @@ Statement& Statement::bind(int parameter, std::string_view text) {
   return note(sqlite3_bind_text64(statement_, parameter, start_of(text), text.size(), copied(), SQLITE_UTF8));
 }
 
+Statement& Statement::bind_borrowed(int parameter, std::string_view text) {
+  if (problem_) return *this;
+  return note(sqlite3_bind_text64(statement_, parameter, start_of(text), text.size(), SQLITE_STATIC, SQLITE_UTF8));
+}
+
 Statement& Statement::bind_optional(int parameter, const std::optional<std::string>& text) {
   if (text) return bind(parameter, *text);
   if (problem_) return *this;

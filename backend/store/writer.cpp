@@ -33,27 +33,22 @@ Database::Writer::~Writer() {
   thread_.join();
 }
 
-Result<void> Database::Writer::submit(Work work, Trace trace, Durable durable, const Done& done) {
+Result<void> Database::Writer::submit(Work work, Trace trace, const Done& done) {
   {
     const std::scoped_lock lock(mutex_);
     if (queue_.size() >= kMaxQueued) {
       return Fail({Code::unavailable, "the store has more writes waiting than it takes", "Try again in a moment.", {}});
     }
-    queue_.push_back({std::move(work), trace, durable, done, {}});
+    queue_.push_back({std::move(work), trace, done, {}});
   }
   changed_.notify_one();
   return {};
 }
 
-// Fills `batch` with what is queued, with nothing when only a sync is due; false when it is time to go.
+// Fills `batch` with what is queued; false when it is time to go.
 bool Database::Writer::next_batch(Batch& batch) {
   std::unique_lock lock(mutex_);
-  const auto ready = [this] { return stopping_ || !queue_.empty(); };
-  if (sync_at_) {
-    changed_.wait_until(lock, *sync_at_, ready);
-  } else {
-    changed_.wait(lock, ready);
-  }
+  changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
   batch.swap(queue_);
   return !stopping_ || !batch.empty();
 }
@@ -62,8 +57,8 @@ void Database::Writer::serve() {
   for (bool going = true; going;) {
     auto batch = std::make_shared<Batch>();
     going = next_batch(*batch);
-    if (!batch->empty() || sync_at_) commit(*batch);
     if (batch->empty()) continue;
+    commit(*batch);
     // The jobs go back whole and end there, so that what their work captured is destroyed where it was made. By
     // clear(), since this thread may still hold a copy of the closure: libc++ copies a small function where others move
     // it.
@@ -75,53 +70,21 @@ void Database::Writer::serve() {
 }
 
 void Database::Writer::commit(Batch& batch) {
-  const Durable durable = wanted(batch);
-  const auto committed = transact(batch, durable);
-  if (!committed) undo(batch, committed.error());
-  if (committed && durable == Durable::now) {
-    sync_at_.reset();
-    sync_failed_ = false;
-  } else if (sync_at_ && durable == Durable::now) {
-    sync_failed_ = true;
-    sync_at_ = Clock::now() + kSyncDelay;
-  } else if (committed && !sync_at_) {
-    sync_at_ = Clock::now() + kSyncDelay;
+  const auto committed = transact(batch);
+  if (committed) {
+    scrub(batch);
+  } else {
+    undo(batch, committed.error());
   }
-  if (committed) scrub(batch);
-}
-
-// An empty batch is the sync itself. One that comes when the sync is due takes it along: where batches follow one
-// another without a pause, nothing else would.
-Database::Durable Database::Writer::wanted(const Batch& batch) const {
-  const bool now = std::ranges::any_of(batch, [](const Job& job) { return job.durable == Durable::now; });
-  const bool due = sync_at_ && Clock::now() >= *sync_at_;
-  return now || due || sync_failed_ || batch.empty() ? Durable::now : Durable::soon;
 }
 
 // What fails is the error of all that were in it.
-Result<void> Database::Writer::transact(Batch& batch, Durable durable) {
-  if (auto set = use(durable); !set) return set;
+Result<void> Database::Writer::transact(Batch& batch) {
   if (auto begun = run("BEGIN IMMEDIATE"); !begun) return begun;
   for (Job& job : batch) {
     if (auto ended = run_job(job); !ended) return ended;
   }
-  // SQLite syncs the log at a COMMIT that adds to it only, and the batch may have changed nothing.
-  if (durable == Durable::now && sync_at_) {
-    if (auto changed = run("UPDATE audit_chain SET syncs = syncs + 1"); !changed) return changed;
-  }
   return run("COMMIT");
-}
-
-// By execute(), since the pragma takes effect when it is prepared: a statement that is kept would do it once. SQLite
-// refuses it within a transaction.
-Result<void> Database::Writer::use(Durable durable) {
-  if (durable == level_) return {};
-  const bool now = durable == Durable::now;
-  if (auto set = connection_->execute(now ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"); !set) {
-    return set;
-  }
-  level_ = durable;
-  return {};
 }
 
 void Database::Writer::undo(Batch& batch, const Error& why) {

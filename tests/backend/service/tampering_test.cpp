@@ -30,7 +30,8 @@ struct Rows {
     for (int row = 0; row < number; ++row) put(store, *vault, name_of_row(row), value_of_row(row));
   }
   Result<std::string> read(int row) {
-    const auto stored = store.secret_rows->get(store.user, name_of_row(row), std::nullopt);
+    // One that has read nothing yet, so that it reads what is there now.
+    const auto stored = SqliteSecrets(*store.database).get(store.user, name_of_row(row), std::nullopt);
     if (!stored) return Fail(stored.error());
     const auto value = vault->open(store.user, *stored);
     if (!value) return Fail(value.error());

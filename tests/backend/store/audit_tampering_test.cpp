@@ -22,7 +22,7 @@ class Tampered : public Store {
     std::vector<AuditRecord> records;
     for (int i = 1; i <= kLast; ++i) records.push_back(record(i));
     AuditStore audit(database());
-    REQUIRE(run(audit.add(records)).has_value());
+    REQUIRE(add_audit(records).has_value());
     REQUIRE(run(audit.drop_before(record(kFirst).time, 1000)).value() == kFirst - 1);
     REQUIRE(verify().first_bad == std::nullopt);
     REQUIRE(execute("CREATE TABLE kept_audit AS SELECT * FROM audit").has_value());
@@ -175,7 +175,7 @@ TEST_CASE("an audit without its record of its ends takes no row, and cannot be v
   Tampered store;
   REQUIRE(store.execute("DELETE FROM audit_chain; DELETE FROM audit").has_value());
   AuditStore audit(store.database());
-  const auto added = store.run(audit.add({audit_record("a", "b")}));
+  const auto added = store.add_audit({audit_record("a", "b")});
   REQUIRE_FALSE(added.has_value());
   CHECK_FALSE(added.error().action.empty());
   CHECK(store.number("SELECT count(*) FROM audit") == 0);

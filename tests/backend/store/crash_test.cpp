@@ -115,6 +115,8 @@ TEST_CASE("after kill -9 everything that was answered is there, whole and on rec
     REQUIRE_FALSE(answered.empty());
     store.open();
     REQUIRE(store.execute("CREATE INDEX IF NOT EXISTS by_object ON audit(object, version)").has_value());
+    AuditStore audit(store.database());
+    REQUIRE(store.run(audit.fold()).has_value());
     for (const Answer& answer : answered) check_answer(store, answer);
     CHECK(store.verify().first_bad == std::nullopt);
     // No value without its record, whether it was answered or not.

@@ -25,10 +25,13 @@ Task<void> write_forever(SqliteSecrets& secrets, AuditStore& audit, int writer) 
     put.seal = [writer](std::uint64_t version) -> Result<SealedValue> { return value_for(writer, version); };
     const auto outcome = co_await secrets.put(std::move(put));
     if (!outcome || !say("ack", writer, outcome->info.version)) co_return;
-    std::vector<AuditRecord> reads(1, audit_record("secret.read", name));
-    reads.front().version = outcome->info.version;
-    const auto recorded = co_await audit.add(std::move(reads));
-    if (!recorded || !say("read", writer, outcome->info.version)) co_return;
+    AuditRecord read = audit_record("secret.read", name);
+    read.version = outcome->info.version;
+    audit.gather(std::move(read));
+    if (!audit.keep() || !say("read", writer, outcome->info.version)) co_return;
+    if (writer != 0) continue;
+    const auto folded = co_await audit.fold();
+    if (!folded) co_return;
   }
 }
 

@@ -1,10 +1,5 @@
 // When what is written is on disk: the syncs of the write-ahead log, counted and ordered.
 
-#include <algorithm>
-#include <array>
-#include <chrono>
-#include <thread>
-
 #include "tests/backend/store/fixture.h"
 #include "tests/backend/store/sync_watch.h"
 
@@ -13,9 +8,6 @@ using namespace leger::test;
 
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-using Durable = Database::Durable;
 
 Database::Work add_number(std::int64_t number) {
   return [number](Connection& connection) {
@@ -28,37 +20,8 @@ struct Numbers {
     REQUIRE(store.execute("CREATE TABLE numbers (number INTEGER PRIMARY KEY) STRICT").has_value());
     watch.take();
   }
-  Task<Result<void>> writing(Database::Work work, Durable durable) {
-    return store.database().write(std::move(work), Database::Trace::may_stay_in_log, durable);
-  }
-  Result<void> write(std::int64_t number, Durable durable) { return store.run(writing(add_number(number), durable)); }
+  Result<void> write(std::int64_t number) { return store.run(store.database().write(add_number(number))); }
   std::int64_t count() { return store.number("SELECT count(*) FROM numbers"); }
-  // What happened from now until something did, at most for as long as no machine is too slow.
-  std::string next_events() {
-    for (int i = 0; i < 10'000; ++i) {
-      if (std::string events = watch.take(); !events.empty()) return events;
-      std::this_thread::sleep_for(milliseconds(1));
-    }
-    return {};
-  }
-  std::string events_within(milliseconds time) {
-    std::this_thread::sleep_for(time);
-    return watch.take();
-  }
-  // Writes one number soon, in less time than the writer waits before it syncs by itself; the next number that is free.
-  std::int64_t write_quickly(std::int64_t number) {
-    while (true) {
-      const auto start = steady_clock::now();
-      REQUIRE(write(number++, Durable::soon).has_value());
-      const std::string events = watch.take();
-      if (steady_clock::now() - start < milliseconds(40)) {
-        CHECK(events.empty());
-        return number;
-      }
-      next_events();  // a machine so slow that it may have been synced meanwhile
-    }
-  }
-
   SyncWatch watch;
   Store store;
 };
@@ -71,122 +34,48 @@ Task<Result<void>> write_and_tell(Database& database, Database::Work work, std::
 
 }  // namespace
 
-TEST_CASE("a write that is wanted now is synced before its answer, each by itself") {
+TEST_CASE("a write is synced before its answer, each by itself") {
   Numbers numbers;
   for (int i = 0; i < 3; ++i) {
-    REQUIRE(numbers.write(i, Durable::now).has_value());
+    REQUIRE(numbers.write(i).has_value());
     CHECK(numbers.watch.take() == "L");
   }
-  CHECK(numbers.events_within(milliseconds(150)).empty());
 }
 
-TEST_CASE("a write that is wanted soon is answered before any sync, and is synced once within 100 ms") {
+TEST_CASE("what waits together is synced together, before any of it is answered") {
+  constexpr int kTogether = 5;
   Numbers numbers;
-  numbers.write_quickly(0);
-  const auto answered = steady_clock::now();
-  CHECK(numbers.next_events() == "L");
-  // A bound for any machine; the writer itself waits for half of the promise.
-  CHECK(steady_clock::now() - answered < std::chrono::seconds(5));
-  CHECK(numbers.events_within(milliseconds(150)).empty());
-}
-
-TEST_CASE("what is written soon, without a pause, is synced by time, not by write") {
-  Numbers numbers;
-  // A checkpoint syncs too.
-  REQUIRE(numbers.store.execute("PRAGMA wal_autocheckpoint = 0").has_value());
-  const auto start = steady_clock::now();
-  std::int64_t written = 0;
-  while (steady_clock::now() - start < milliseconds(400)) {
-    REQUIRE(numbers.write(written++, Durable::soon).has_value());
-  }
-  const std::string events = numbers.watch.take();
-  const auto most = (steady_clock::now() - start) / milliseconds(50);
-  CHECK(std::ranges::count(events, 'L') >= 1);
-  CHECK(std::ranges::count(events, 'L') <= most);
-  CHECK(written > 2 * most);
-}
-
-TEST_CASE("a queue that is never empty is no reason not to sync in time") {
-  constexpr std::size_t kHeld = 10;
-  Numbers numbers;
-  Several<Result<void>> tasks(numbers.store.loop());
-  std::array<Gate, kHeld> gates;
-  for (std::size_t i = 0; i < kHeld; ++i) {
-    gates.at(i).queue(tasks, numbers.store.database(), Durable::soon);
-    tasks.start(numbers.writing(add_number(static_cast<std::int64_t>(i)), Durable::soon));
-    if (i > 0) gates.at(i - 1).open();
-    gates.at(i).await_entry();
-    std::this_thread::sleep_for(milliseconds(20));
-  }
-  CHECK(numbers.watch.take().contains('L'));
-  gates.back().open();
-  for (const auto& result : tasks.finish()) CHECK(result.has_value());
-}
-
-TEST_CASE("one write that is wanted now makes its whole batch so, and what was written soon before it") {
-  Numbers numbers;
-  const std::int64_t next = numbers.write_quickly(0);
   Several<Result<void>> tasks(numbers.store.loop());
   Gate gate;
   gate.enter(tasks, numbers.store.database());
-  tasks.start(numbers.writing(add_number(next), Durable::soon));
-  tasks.start(numbers.writing(add_number(next + 1), Durable::now));
-  tasks.start(numbers.writing(
-      [&numbers](Connection&) -> Result<void> {
-        numbers.watch.note('w');
-        return {};
-      },
-      Durable::soon));
+  for (int i = 0; i < kTogether; ++i) {
+    tasks.start(numbers.store.database().write([&numbers, i](Connection& connection) {
+      numbers.watch.note('w');
+      return add_number(i)(connection);
+    }));
+  }
   gate.open();
   for (const auto& result : tasks.finish()) CHECK(result.has_value());
-  // Before: the gate, which is wanted now as well, takes the write before it along.
-  const std::string events = numbers.watch.take();
-  CHECK(events.ends_with("wL"));
-  CHECK(std::ranges::count(events, 'L') == 2);
-  CHECK(numbers.events_within(milliseconds(150)).empty());
+  CHECK(numbers.watch.take().ends_with("wwwwwL"));
 }
 
-TEST_CASE("a write that is wanted now and changes nothing syncs what was written soon before it") {
-  Numbers numbers;
-  numbers.write_quickly(0);
-  REQUIRE(numbers.store.run(numbers.store.database().check()).has_value());
-  CHECK(numbers.watch.take() == "L");
-  // Nothing is owed now, so that another one needs no sync.
-  REQUIRE(numbers.store.run(numbers.store.database().check()).has_value());
-  CHECK(numbers.events_within(milliseconds(150)).empty());
-}
-
-TEST_CASE("after a sync that failed nothing is answered without one, until one succeeds") {
+TEST_CASE("a write whose sync fails is an error, and the next one tries anew") {
   Numbers numbers;
   numbers.watch.set(SyncWatch::LogSyncs::fail);
-  REQUIRE(numbers.write(1, Durable::soon).has_value());
-  CHECK(numbers.next_events().starts_with("-"));
-  const auto refused = numbers.write(2, Durable::soon);
+  const auto refused = numbers.write(1);
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().code == Code::unavailable);
-  CHECK(numbers.next_events().starts_with("-"));  // tried again without being asked
-  CHECK(numbers.count() == 1);
+  CHECK(numbers.watch.take().starts_with("-"));
+  CHECK(numbers.count() == 0);
   numbers.watch.set(SyncWatch::LogSyncs::work);
-  CHECK(numbers.write(3, Durable::soon).has_value());
+  CHECK(numbers.write(2).has_value());
   CHECK(numbers.watch.take().contains('L'));
-  numbers.write_quickly(4);
-  CHECK(numbers.next_events() == "L");
-}
-
-TEST_CASE("closing syncs what was written soon, though another program keeps the log open") {
-  Numbers numbers;
-  sqlite3* other = nullptr;
-  REQUIRE(sqlite3_open_v2(numbers.store.file("leger.db").c_str(), &other, SQLITE_OPEN_READONLY, "unix") == SQLITE_OK);
-  REQUIRE(sqlite3_exec(other, "SELECT count(*) FROM numbers", nullptr, nullptr, nullptr) == SQLITE_OK);
-  numbers.write_quickly(0);
-  numbers.store.close();
-  CHECK(numbers.watch.take() == "L");
-  sqlite3_close(other);
+  CHECK(numbers.count() == 1);
 }
 
 TEST_CASE("a long read has a connection and a state of the store of its own") {
   Numbers numbers;
-  REQUIRE(numbers.write(1, Durable::now).has_value());
+  REQUIRE(numbers.write(1).has_value());
   Database& database = numbers.store.database();
   const auto count = [](Connection& connection) {
     Statement statement = connection.prepare("SELECT count(*) FROM numbers");

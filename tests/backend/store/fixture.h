@@ -121,6 +121,13 @@ class Store {
       lines += statement.text(0) + " " + statement.text(1) + " " + statement.text(2) + "\n";
     }
   }
+  // Puts records into the chain, by way of the journal.
+  Result<void> add_audit(const std::vector<AuditRecord>& records) {
+    AuditStore audit(*database_);
+    for (const AuditRecord& record : records) audit.gather(record);
+    if (auto kept = audit.keep(); !kept) return kept;
+    return run(audit.fold());
+  }
   AuditVerdict verify() { return run(AuditStore(*database_).verify()).value(); }
 
  private:
@@ -160,17 +167,17 @@ class Several {
 class Gate {
  public:
   void enter(Several<Result<void>>& tasks, Database& database) {
-    queue(tasks, database, Database::Durable::now);
+    queue(tasks, database);
     await_entry();
   }
   // The two halves of enter().
-  void queue(Several<Result<void>>& tasks, Database& database, Database::Durable durable) {
+  void queue(Several<Result<void>>& tasks, Database& database) {
     auto hold = [entered = entered_, opened = opened_.get_future().share()](Connection&) -> Result<void> {
       entered->set_value();
       opened.wait();
       return {};
     };
-    tasks.start(database.write(std::move(hold), Database::Trace::may_stay_in_log, durable));
+    tasks.start(database.write(std::move(hold)));
   }
   void await_entry() { entered_->get_future().wait(); }
   void open() { opened_.set_value(); }

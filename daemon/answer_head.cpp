@@ -29,6 +29,8 @@ std::string_view reason_of(int status) {
       return "Accepted";
     case 204:
       return "No Content";
+    case 206:
+      return "Partial Content";
     case 302:
       return "Found";
     case 304:
@@ -95,7 +97,7 @@ void write_head(std::string& out, const Response& response, const AnswerStyle& s
     out += response.content_type;
     if (!response.source) {
       out += "\r\nContent-Length: ";
-      out += std::to_string(response.body.size());
+      out += std::to_string(response.file ? response.file->length : response.body.size());
     } else if (!style.http_1_0) {
       out += "\r\nTransfer-Encoding: chunked";
     }

@@ -61,9 +61,14 @@ uv_stream_t* ClientConnection::make_stream(bool is_unix) {
   return &stream_.stream;
 }
 
-void ClientConnection::open(std::shared_ptr<const TlsContext> tls) {
+int ClientConnection::descriptor() const {
   uv_os_fd_t fd = -1;
-  uv_fileno(reinterpret_cast<uv_handle_t*>(&stream_.stream), &fd);
+  uv_fileno(reinterpret_cast<const uv_handle_t*>(&stream_.stream), &fd);
+  return fd;
+}
+
+void ClientConnection::open(std::shared_ptr<const TlsContext> tls) {
+  const int fd = descriptor();
   peer_ = peer_.is_unix ? unix_peer(fd) : tcp_peer(fd);
   if (!peer_.is_unix) {
     uv_tcp_nodelay(&stream_.tcp, 1);
@@ -227,11 +232,7 @@ Task<bool> ClientConnection::write(const std::string& bytes, std::size_t from) {
   co_return true;
 }
 
-void ClientConnection::shut_down(int direction) {
-  uv_os_fd_t fd = -1;
-  uv_fileno(reinterpret_cast<uv_handle_t*>(&stream_.stream), &fd);
-  ::shutdown(fd, direction);
-}
+void ClientConnection::shut_down(int direction) { ::shutdown(descriptor(), direction); }
 
 void ClientConnection::shut_down_writing() {
   if (tls_) {

@@ -25,6 +25,8 @@ inline constexpr std::uint64_t kHandshakeMs = 5'000;  // of TLS, from accept
 
 class ClientConnection {
  public:
+  static constexpr std::uint64_t kWriteStallMs = 30'000;  // a client that takes nothing is given up
+
   // How a wait for the other side ended.
   enum class Wait { ready, ended, timed_out };
 
@@ -65,6 +67,9 @@ class ClientConnection {
   // them next: over TLS some of it may be encrypted already. -1: the other side is gone.
   std::ptrdiff_t write_now(std::string_view bytes);
 
+  // Of the socket, for whoever writes to a plain connection past it; nothing else is written then.
+  int descriptor() const;
+
   // Ends our side (close_notify over TLS); what still arrives can be read. The other side gets to see all that was
   // written before.
   void shut_down_writing();
@@ -81,7 +86,6 @@ class ClientConnection {
  private:
   static constexpr std::size_t kInputLimit = 64 * 1024;
   static constexpr std::size_t kPiece = 64 * 1024;
-  static constexpr std::uint64_t kWriteStallMs = 30'000;
   static constexpr std::size_t kMostQueued = 64 * 1024;  // handshakes and alerts of a client that does not read
 
   struct Tls;

@@ -181,6 +181,7 @@ const std::map<std::string, Setter, std::less<>>& keys() {
        number_into([](Config& config) -> auto& { return config.health_timeout_s; }, 1, 3600)},
       {"retention.secret_versions",
        number_into([](Config& config) -> auto& { return config.secret_versions; }, 1, 1000)},
+      {"retention.releases", number_into([](Config& config) -> auto& { return config.keep_releases; }, 1, 1000)},
       {"retention.audit_days", number_into([](Config& config) -> auto& { return config.audit_days; }, 0, 36'500)},
       {"limits.requests_per_second",
        limit_into([](Config& config) -> auto& { return config.limits.requests_per_second; })},

@@ -51,6 +51,7 @@ struct Config {
   std::uint32_t settle_s = 10;
   std::uint32_t health_timeout_s = 120;
   std::uint32_t secret_versions = 10;
+  std::uint32_t keep_releases = 20;  // of each app
   std::uint32_t audit_days = 365;
   TlsConfig tls;
   std::optional<std::int64_t> owner;    // Tailscale user id; nothing: the user of this node

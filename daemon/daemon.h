@@ -107,7 +107,8 @@ class Daemon {
   PosixFileSystem files_;
   Installer installer_{files_, config_.quadlet_dir};
   Generator generator_{loop_, ""};
-  ReleaseService release_service_{loop_, releases_, config_.state_dir + "/releases"};
+  ReleaseService release_service_{
+      loop_, log_, releases_, audit_, {.folder = config_.state_dir + "/releases", .keep = config_.keep_releases}};
   ServiceStatusReader service_status_{deployments_, units_, podman_};
   std::unique_ptr<Vault> vault_;
   std::optional<KeyRotation> key_rotation_;

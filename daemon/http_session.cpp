@@ -9,6 +9,7 @@
 #include "backend/base/text.h"
 #include "daemon/answer_head.h"
 #include "daemon/envelope.h"
+#include "daemon/file_answer.h"
 #include "daemon/request_fields.h"
 #include "daemon/route_context.h"
 
@@ -290,6 +291,7 @@ Task<HttpSession::Next> HttpSession::answer(Response response) {
     sent = co_await connection_.write(out_, static_cast<std::size_t>(taken));
   }
   if (sent && with_body && response.source) sent = co_await send_parts(std::move(response.source));
+  if (sent && with_body && response.file) sent = co_await send_body_file(std::move(*response.file));
   wipe(out_);
   if (out_.capacity() > kBodyPart) out_ = {};
   if (!sent) co_return Next::close;
@@ -297,6 +299,12 @@ Task<HttpSession::Next> HttpSession::answer(Response response) {
   // What was read whole can be closed at once: nothing is left that would reset the connection under the answer.
   if (!whole_request || !connection_.input().empty()) co_await linger();
   co_return Next::close;
+}
+
+Task<bool> HttpSession::send_body_file(FileBody body) {
+  const auto sent = co_await send_file(services_.loop, connection_, std::move(body));
+  if (!sent) services_.log.error("an answer was broken off", {{"WHY", sent.error().message}});
+  co_return sent.value_or(false);
 }
 
 Task<bool> HttpSession::send_parts(BodySource source) {

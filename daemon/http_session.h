@@ -64,6 +64,7 @@ class HttpSession {
   Task<Next> refuse(Error error, std::string allow);
   void record_refusal(const Error& error);
   Task<bool> send_parts(BodySource source);
+  Task<bool> send_body_file(FileBody body);
   Task<void> linger();
   const std::string& date();
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backend/base/error.h"
+#include "backend/base/file_handle.h"
 #include "backend/base/task.h"
 #include "daemon/peer.h"
 
@@ -57,7 +58,7 @@ struct Request {
   const Peer& peer;
   Caller caller;
   std::string id;                       // as RequestIds makes them
-  std::vector<std::string> parameters;  // of the route's `:names`, in order, percent-decoded
+  std::vector<std::string> parameters;  // of the route's `:names` and `*name`, in order, percent-decoded
   std::string body;                     // whole, for routes that take JSON
   BodyReader read_body;                 // for routes that take a stream
 
@@ -69,14 +70,25 @@ struct Request {
 // answer for whole.
 using BodySource = std::function<Result<std::string>()>;
 
+// A part of an open file, which is as long as it says.
+struct FileBody {
+  FileHandle file;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
 struct Response {
   int status = 200;
   std::string_view content_type = "application/json";
   std::vector<std::pair<std::string_view, std::string>> headers;
   std::string body;
-  BodySource source;     // set: the body follows in parts, chunked
-  bool is_page = false;  // for a browser to show: its headers say what it may load
+  BodySource source;             // set: the body follows in parts, chunked
+  std::optional<FileBody> file;  // set: the body is this, and `body` empty
+  bool is_page = false;          // for a browser to show: its headers say what it may load
 };
+
+// A value of a header, or a part of one, without the spaces and tabs around it.
+std::string_view without_blanks(std::string_view text);
 
 // `text` with %XX decoded once; nothing for a broken escape, a NUL or bytes that are not UTF-8.
 std::optional<std::string> percent_decode(std::string_view text);

@@ -39,8 +39,10 @@ bool is_of_api(const PathSegments& segments) {
 
 bool matches(const std::vector<std::string_view>& pattern, const PathSegments& segments) {
   if (pattern.front() == kEveryPath) return !is_of_api(segments);
-  if (pattern.size() != segments.size()) return false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
+  const bool takes_rest = pattern.back().starts_with('*');
+  if (takes_rest ? segments.size() < pattern.size() : segments.size() != pattern.size()) return false;
+  const std::size_t single = pattern.size() - (takes_rest ? 1 : 0);
+  for (std::size_t i = 0; i < single; ++i) {
     const bool parameter = pattern[i].starts_with(':');
     if (parameter ? segments[i].empty() : pattern[i] != segments[i]) return false;
   }
@@ -50,8 +52,18 @@ bool matches(const std::vector<std::string_view>& pattern, const PathSegments& s
 // How literal a pattern is: of two that match, the one with more literal segments is meant.
 std::size_t literal_segments(const std::vector<std::string_view>& pattern) {
   std::size_t count = 0;
-  for (const std::string_view segment : pattern) count += segment.starts_with(':') || segment == kEveryPath ? 0 : 1;
+  for (const std::string_view segment : pattern) count += segment.starts_with(':') || segment.starts_with('*') ? 0 : 1;
   return count;
+}
+
+// The segments from `first` on, as one path.
+std::string rest_of(const PathSegments& segments, std::size_t first) {
+  std::string rest;
+  for (std::size_t i = first; i < segments.size(); ++i) {
+    if (i != first) rest += '/';
+    rest += segments[i];
+  }
+  return rest;
 }
 
 bool takes(const Route& route, Method method) {
@@ -102,7 +114,8 @@ Router::Router(std::span<const Route> table) {
     const std::size_t size = segments.size();
     const auto number = static_cast<std::uint32_t>(entries_.size());
     for (std::size_t i = 0; i < by_size_.size(); ++i) {
-      if (i == size || segments.front() == kEveryPath) by_size_[i].push_back(number);
+      const bool takes_rest = segments.back().starts_with('*');  // kEveryPath too, which takes any number
+      if (i == size || (takes_rest && (i > size || segments.front() == kEveryPath))) by_size_[i].push_back(number);
     }
     entries_.push_back({.route = &route, .segments = std::move(segments), .literal = literal});
   }
@@ -137,6 +150,7 @@ Result<Router::Match> Router::find(const Head& head) const {
   match.is_open = found->route->scope == Scope::open;
   for (std::size_t i = 0; i < found->segments.size(); ++i) {
     if (found->segments[i].starts_with(':')) match.parameters.emplace_back(segments[i]);
+    if (found->segments[i].starts_with('*')) match.parameters.push_back(rest_of(segments, i));
   }
   return match;
 }

@@ -31,7 +31,9 @@ struct Route {
       : method(route_method), pattern(route_pattern), scope(route_scope), body(route_body), handler(call) {}
 
   Method method;
-  std::string_view pattern;  // `:name` takes one segment; `/*` every path that is not of the API
+  // `:name` takes one segment, `*name` at the end all that follow, at least one; `/*` is every path that is not of the
+  // API.
+  std::string_view pattern;
   Scope scope;
   Body body;
   Handler handler;

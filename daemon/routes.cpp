@@ -40,7 +40,11 @@ constexpr std::array kRoutes{
     Route{Method::get, "/api/releases", Scope::user, Body::none, list_releases},
     Route{Method::get, "/api/releases/latest", Scope::user, Body::none, get_latest_release},
     Route{Method::get, "/api/releases/:version", Scope::user, Body::none, get_release},
+    Route{Method::get, "/api/releases/:version/files/*path", Scope::user, Body::none, get_release_file},
     Route{Method::post, "/api/releases", Scope::user, Body::bundle, upload_release},
+    Route{Method::get, "/api/releases/:version/download", Scope::user, Body::none, download_release},
+    Route{Method::get, "/api/releases/latest/download", Scope::user, Body::none, download_latest_release},
+    Route{Method::del, "/api/releases/:version", Scope::user, Body::none, delete_release},
 
     Route{Method::get, "/api/deployments", Scope::op, Body::none, list_deployments},
     Route{Method::post, "/api/deployments", Scope::op, Body::json, start_deployment},

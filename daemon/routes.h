@@ -35,6 +35,10 @@ Task<Result<Response>> list_releases(RouteContext& context, Request& request);
 Task<Result<Response>> get_latest_release(RouteContext& context, Request& request);
 Task<Result<Response>> get_release(RouteContext& context, Request& request);
 Task<Result<Response>> upload_release(RouteContext& context, Request& request);
+Task<Result<Response>> delete_release(RouteContext& context, Request& request);
+Task<Result<Response>> download_latest_release(RouteContext& context, Request& request);
+Task<Result<Response>> download_release(RouteContext& context, Request& request);
+Task<Result<Response>> get_release_file(RouteContext& context, Request& request);
 
 Task<Result<Response>> list_deployments(RouteContext& context, Request& request);
 Task<Result<Response>> get_deployment(RouteContext& context, Request& request);

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "backend/base/json.h"
+#include "daemon/downloads.h"
 #include "daemon/envelope.h"
 #include "daemon/request_fields.h"
 #include "daemon/routes.h"
@@ -10,10 +11,6 @@ namespace {
 
 constexpr std::uint32_t kPage = 100;
 constexpr std::uint32_t kMaxPage = 1000;
-
-Error no_release() {
-  return {Code::release_not_found, "There is no such release.", "See which: leger releases list", {}};
-}
 
 Json describe(const Release& release) {
   return {{"version", release.version},
@@ -55,15 +52,15 @@ Task<Result<Response>> list_releases(RouteContext& context, Request& request) {
 }
 
 Task<Result<Response>> get_latest_release(RouteContext& context, Request& request) {
+  if (wants_bundle(request.head)) co_return co_await download_latest_release(context, request);
   const auto release = context.releases.latest(request.caller.user_uuid, request.query("name").value_or(""));
   if (!release) co_return Fail(release.error());
   co_return success(describe(*release));
 }
 
 Task<Result<Response>> get_release(RouteContext& context, Request& request) {
-  const auto version = path_version(request, no_release());
-  if (!version) co_return Fail(version.error());
-  const auto release = context.releases.get(request.caller.user_uuid, *version);
+  if (wants_bundle(request.head)) co_return co_await download_release(context, request);
+  const auto release = release_in_path(context, request);
   if (!release) co_return Fail(release.error());
   co_return success(describe(*release));
 }
@@ -71,7 +68,7 @@ Task<Result<Response>> get_release(RouteContext& context, Request& request) {
 Task<Result<Response>> upload_release(RouteContext& context, Request& request) {
   std::optional<std::string> sha256;
   if (const auto header = request.head.header("content-sha256")) sha256 = std::string(*header);
-  const auto added = co_await context.releases.upload(request.caller.user_uuid, request.read_body, std::move(sha256));
+  const auto added = co_await context.releases.upload(actor_of(request), request.read_body, std::move(sha256));
   if (!added) co_return Fail(added.error());
   const Release& release = added->release;
   co_return success({{"version", release.version},
@@ -82,6 +79,14 @@ Task<Result<Response>> upload_release(RouteContext& context, Request& request) {
                      {"r2_path", release.r2_path},
                      {"created_at", release.created_at}},
                     added->created ? 201 : 200);
+}
+
+Task<Result<Response>> delete_release(RouteContext& context, Request& request) {
+  const auto version = path_version(request, no_such_release());
+  if (!version) co_return Fail(version.error());
+  const auto removed = co_await context.releases.remove(actor_of(request), *version);
+  if (!removed) co_return Fail(removed.error());
+  co_return success({{"version", *version}, {"deleted", true}});
 }
 
 }  // namespace leger

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "quadlets/bundle_paths.h"
@@ -20,12 +21,19 @@ Fail too_large(const std::string& why) {
       {Code::bundle_too_large, "The bundle is refused: " + why + ".", "Leave out what the app does not need.", {}});
 }
 
-// One pass over a bundle: every entry judged, the manifest kept, the files handed to a folder where there is one.
+// One pass over a bundle: every entry judged, the manifest kept, and one more file where it is wanted, the files handed
+// to a folder where there is one.
 class Pass {
  public:
   // `writer` may be null: the bundle is only checked then.
   Pass(GzipReader& gzip, const BundleLimits& limits, FolderWriter* writer)
       : limits_(limits), tar_(gzip), writer_(writer) {}
+
+  // Keeps the content of the file `name`, to be found in `wanted`.
+  void want(std::string name, std::optional<std::string>& wanted) {
+    wanted_name_ = std::move(name);
+    wanted_ = &wanted;
+  }
 
   Result<Manifest> run() {
     while (true) {
@@ -65,6 +73,8 @@ class Pass {
                        std::to_string(most));
     }
     if (is_manifest) manifest_.emplace();
+    std::optional<std::string>* const wanted = path == wanted_name_ ? wanted_ : nullptr;
+    if (wanted != nullptr) wanted->emplace();
     if (writer_ != nullptr) {
       if (auto begun = writer_->begin_file(path); !begun) return begun;
     }
@@ -73,6 +83,7 @@ class Pass {
       if (!block) return Fail(block.error());
       if (block->empty()) break;
       if (is_manifest) manifest_->append(*block);
+      if (wanted != nullptr) (*wanted)->append(*block);
       if (writer_ == nullptr) continue;
       if (auto written = writer_->write(*block); !written) return written;
     }
@@ -113,17 +124,29 @@ class Pass {
   BundlePaths paths_;
   std::vector<std::string> quadlets_;
   std::optional<std::string> manifest_;
+  std::string wanted_name_;
+  std::optional<std::string>* wanted_ = nullptr;
   std::uint32_t entries_ = 0;
 };
 
+GzipLimits gzip_limits(const BundleLimits& limits) {
+  return {limits.packed_bytes, limits.unpacked_bytes, limits.ratio};
+}
+
 Result<GzipReader> open_bundle(const std::string& path, const BundleLimits& limits) {
-  return GzipReader::open(path, {limits.packed_bytes, limits.unpacked_bytes, limits.ratio});
+  return GzipReader::open(path, gzip_limits(limits));
 }
 
 }  // namespace
 
 Result<Manifest> check_bundle(const std::string& path, const BundleLimits& limits) {
   auto gzip = open_bundle(path, limits);
+  if (!gzip) return Fail(gzip.error());
+  return Pass(*gzip, limits, nullptr).run();
+}
+
+Result<Manifest> check_bundle_bytes(std::string_view bytes, const BundleLimits& limits) {
+  auto gzip = GzipReader::over(bytes, gzip_limits(limits));
   if (!gzip) return Fail(gzip.error());
   return Pass(*gzip, limits, nullptr).run();
 }
@@ -137,6 +160,17 @@ Result<Manifest> unpack_bundle(const std::string& path, const std::string& folde
   if (!manifest) return manifest;
   if (auto kept = writer->keep(); !kept) return Fail(kept.error());
   return manifest;
+}
+
+Result<std::optional<std::string>> read_bundle_file(const std::string& path, const std::string& name,
+                                                    const BundleLimits& limits) {
+  auto gzip = open_bundle(path, limits);
+  if (!gzip) return Fail(gzip.error());
+  std::optional<std::string> content;
+  Pass pass(*gzip, limits, nullptr);
+  pass.want(name, content);
+  if (auto read = pass.run(); !read) return Fail(read.error());
+  return content;
 }
 
 }  // namespace leger

@@ -5,7 +5,9 @@
 // T32).
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "backend/base/error.h"
 #include "quadlets/manifest.h"
@@ -27,8 +29,16 @@ struct BundleLimits {
 // why. Every rule of the contract's section Bundle; memory is bounded by a few blocks and the manifest.
 Result<Manifest> check_bundle(const std::string& path, const BundleLimits& limits = {});
 
+// The same of a bundle in memory.
+Result<Manifest> check_bundle_bytes(std::string_view bytes, const BundleLimits& limits = {});
+
 // check_bundle and, in the same pass, the files into `folder`, which must not exist yet (0700, files 0600, all
 // fsynced); manifest.json is among them. On failure `folder` is gone again.
 Result<Manifest> unpack_bundle(const std::string& path, const std::string& folder, const BundleLimits& limits = {});
+
+// check_bundle and, in the same pass, the content of the file `name`, a path as clean_path gives it; nothing where the
+// bundle has no such file.
+Result<std::optional<std::string>> read_bundle_file(const std::string& path, const std::string& name,
+                                                    const BundleLimits& limits = {});
 
 }  // namespace leger

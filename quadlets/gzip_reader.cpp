@@ -26,6 +26,11 @@ Fail too_large(const std::string& why) {
       {Code::bundle_too_large, "The bundle is refused: " + why + ".", "Leave out what the app does not need.", {}});
 }
 
+Result<void> check_size(std::uint64_t size, const GzipLimits& limits) {
+  if (size <= limits.packed_bytes) return {};
+  return too_large("it has " + std::to_string(size) + " bytes, more than " + std::to_string(limits.packed_bytes));
+}
+
 Fail cannot_open(const std::string& path, const std::string& why) {
   return Fail({Code::invalid_bundle,
                "The bundle " + path + " cannot be read: " + why + ".",
@@ -35,14 +40,15 @@ Fail cannot_open(const std::string& path, const std::string& why) {
 
 }  // namespace
 
-GzipReader::GzipReader(FileHandle file, std::uint64_t packed_bytes, GzipLimits limits,
-                       std::unique_ptr<z_stream, End> stream)
+GzipReader::GzipReader(FileHandle file, std::uint64_t packed_bytes, GzipLimits limits)
     : file_(std::move(file)),
       size_(packed_bytes),
       limits_(limits),
-      stream_(std::move(stream)),
-      packed_(kBlockBytes),
-      block_(kBlockBytes, '\0') {}
+      stream_(new z_stream{}),
+      packed_(file_ ? kBlockBytes : 0, '\0'),
+      block_(kBlockBytes, '\0') {
+  if (inflateInit2(stream_.get(), kGzipOnly) != Z_OK) throw std::runtime_error("zlib cannot be initialised");
+}
 
 Result<GzipReader> GzipReader::open(const std::string& path, GzipLimits limits) {
   // O_NONBLOCK: the opening of a fifo would wait for its writer.
@@ -52,24 +58,37 @@ Result<GzipReader> GzipReader::open(const std::string& path, GzipLimits limits) 
   if (fstat(file.get(), &status) != 0) return cannot_open(path, std::generic_category().message(errno));
   if (!S_ISREG(status.st_mode)) return cannot_open(path, "it is no regular file");
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (size > limits.packed_bytes) {
-    return too_large("it has " + std::to_string(size) + " bytes, more than " + std::to_string(limits.packed_bytes));
-  }
-  std::unique_ptr<z_stream, End> stream(new z_stream{});
-  if (inflateInit2(stream.get(), kGzipOnly) != Z_OK) throw std::runtime_error("zlib cannot be initialised");
-  return GzipReader(std::move(file), size, limits, std::move(stream));
+  if (auto within = check_size(size, limits); !within) return Fail(within.error());
+  return GzipReader(std::move(file), size, limits);
+}
+
+Result<GzipReader> GzipReader::over(std::string_view bytes, GzipLimits limits) {
+  if (auto within = check_size(bytes.size(), limits); !within) return Fail(within.error());
+  GzipReader reader({}, bytes.size(), limits);
+  reader.in_memory_ = bytes;
+  return reader;
+}
+
+void GzipReader::give(std::string_view packed) {
+  packed_read_ += packed.size();
+  stream_->next_in = reinterpret_cast<unsigned char*>(const_cast<char*>(packed.data()));  // zlib only reads it
+  stream_->avail_in = static_cast<uInt>(packed.size());
 }
 
 Result<void> GzipReader::refill() {
+  if (!file_) {
+    const std::string_view packed = in_memory_.substr(0, kBlockBytes);
+    in_memory_.remove_prefix(packed.size());
+    give(packed);
+    return {};
+  }
   ssize_t length = 0;
   do {
     length = ::read(file_.get(), packed_.data(), packed_.size());
   } while (length < 0 && errno == EINTR);
   if (length < 0) return Fail(system_error("The bundle cannot be read", errno));
-  packed_read_ += static_cast<std::uint64_t>(length);
+  give({packed_.data(), static_cast<std::size_t>(length)});
   if (packed_read_ > size_) return refused("it grew while it was read");
-  stream_->next_in = packed_.data();
-  stream_->avail_in = static_cast<uInt>(length);
   return {};
 }
 

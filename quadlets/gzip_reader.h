@@ -1,6 +1,6 @@
 #pragma once
 
-// The outer wrapping of a bundle: a file that is exactly one gzip member, unpacked block by block within bounds. Ours
+// The outer wrapping of a bundle: bytes that are exactly one gzip member, unpacked block by block within bounds. Ours
 // and not libarchive's, because that one reads on into further members and trailing bytes without a word. Blocking.
 
 #include <zlib.h>
@@ -9,7 +9,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "backend/base/error.h"
 #include "backend/base/file_handle.h"
@@ -27,6 +26,9 @@ class GzipReader {
   // invalid_bundle where `path` cannot be opened or is no regular file, bundle_too_large by its size alone.
   static Result<GzipReader> open(const std::string& path, GzipLimits limits);
 
+  // The same of bytes in memory, which outlive the reader.
+  static Result<GzipReader> over(std::string_view bytes, GzipLimits limits);
+
   // The next unpacked bytes, valid until the next call; empty at the end, when the member was whole and nothing follows
   // it. Not called again after an error.
   Result<std::string_view> next();
@@ -43,16 +45,18 @@ class GzipReader {
     }
   };
 
-  GzipReader(FileHandle file, std::uint64_t packed_bytes, GzipLimits limits, std::unique_ptr<z_stream, End> stream);
+  GzipReader(FileHandle file, std::uint64_t packed_bytes, GzipLimits limits);
   Result<void> refill();
+  void give(std::string_view packed);
   Result<void> check_end();
   Result<void> count(std::string_view block);
 
-  FileHandle file_;
+  FileHandle file_;             // none: the bytes are in memory
+  std::string_view in_memory_;  // that were not given yet
   std::uint64_t size_;
   GzipLimits limits_;
   std::unique_ptr<z_stream, End> stream_;
-  std::vector<unsigned char> packed_;
+  std::string packed_;
   std::string block_;
   std::uint64_t packed_read_ = 0;
   std::uint64_t unpacked_ = 0;

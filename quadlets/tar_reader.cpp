@@ -17,16 +17,18 @@ constexpr std::uint64_t kEndMarkBytes = 1024;  // two blocks of zeros end a tar 
 // header is a warning where it is not ASCII. While this lives, the thread is in UTF-8.
 class Utf8Locale {
  public:
-  Utf8Locale() : utf8_(newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)), before_(uselocale(utf8_)) {}
+  Utf8Locale() : before_(uselocale(utf8())) {}
   Utf8Locale(const Utf8Locale&) = delete;
   Utf8Locale& operator=(const Utf8Locale&) = delete;
-  ~Utf8Locale() {
-    uselocale(before_);
-    if (utf8_ != nullptr) freelocale(utf8_);
-  }
+  ~Utf8Locale() { uselocale(before_); }
 
  private:
-  locale_t utf8_;
+  // Loaded once in a process: it would take longer than reading a small bundle.
+  static locale_t utf8() {
+    static const locale_t loaded = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    return loaded;
+  }
+
   locale_t before_;
 };
 

@@ -20,18 +20,24 @@ std::string_view trimmed(std::string_view text) {
 
 bool is_comment(std::string_view line) { return line.empty() || line.front() == '#' || line.front() == ';'; }
 
+struct Line {
+  std::string text;
+  std::size_t number = 0;  // of its first line in the file, from 1
+};
+
 // The lines of a file as the generator sees them: trimmed, continued lines joined, comments inside a continuation gone.
-std::vector<std::string> logical_lines(std::string_view text) {
+std::vector<Line> logical_lines(std::string_view text) {
   if (text.ends_with('\n')) text.remove_suffix(1);
   const std::vector<std::string_view> physical = split(text, '\n');
-  std::vector<std::string> lines;
-  std::string begun;  // what the lines before this one left to be continued
+  std::vector<Line> lines;
+  Line begun;  // what the lines before this one left to be continued
   for (std::size_t i = 0; i < physical.size(); ++i) {
     std::string_view line = trimmed(physical[i]);
     if (is_comment(line)) continue;
     const bool goes_on = line.ends_with('\\');
     if (goes_on) line.remove_suffix(1);
-    begun += line;
+    if (begun.number == 0) begun.number = i + 1;
+    begun.text += line;
     if (goes_on && i + 1 < physical.size()) continue;
     lines.push_back(std::exchange(begun, {}));
   }
@@ -138,6 +144,18 @@ std::optional<std::string> take_word(std::string_view& text) {
   return word;
 }
 
+// What keeps the generator from reading a line outside comments; nothing where it can.
+std::optional<std::string> problem_of(const std::string& line) {
+  if (const auto name = section_name(line)) {
+    if (name->empty() || name->contains('[')) return "names no section that there can be";
+    return std::nullopt;
+  }
+  const std::size_t equals = line.find('=');
+  if (equals == std::string::npos || equals == 0) return "is no [Section], no Key=value and no comment";
+  if (line.find_first_of("[]") < equals) return "has a key with [ or ] in it";
+  return std::nullopt;
+}
+
 // `NAME[,option…]`, or options with `source=NAME` among them.
 std::string secret_name(std::string_view word) {
   const std::vector<std::string_view> parts = split(word, ',');
@@ -155,17 +173,29 @@ std::string secret_name(std::string_view word) {
 std::vector<UnitEntry> parse_unit_file(std::string_view text) {
   std::vector<UnitEntry> entries;
   std::string section;
-  for (const std::string& line : logical_lines(text)) {
-    const std::size_t equals = line.find('=');
-    if (const auto name = section_name(line)) {
+  for (const Line& line : logical_lines(text)) {
+    const std::size_t equals = line.text.find('=');
+    if (const auto name = section_name(line.text)) {
       section = *name;
     } else if (!section.empty() && equals != std::string::npos && equals != 0) {
-      const std::string_view view(line);
-      entries.push_back(
-          {section, std::string(trimmed(view.substr(0, equals))), std::string(trimmed(view.substr(equals + 1)))});
+      const std::string_view view(line.text);
+      entries.push_back({section, std::string(trimmed(view.substr(0, equals))),
+                         std::string(trimmed(view.substr(equals + 1))), line.number});
     }
   }
   return entries;
+}
+
+std::vector<UnitProblem> unit_file_problems(std::string_view text) {
+  std::vector<UnitProblem> problems;
+  bool has_section = false;
+  for (const Line& line : logical_lines(text)) {
+    has_section = has_section || section_name(line.text);
+    auto why = problem_of(line.text);
+    if (!why && !has_section) why = "stands before the first [Section]";
+    if (why) problems.push_back({line.number, std::move(*why)});
+  }
+  return problems;
 }
 
 std::vector<std::string> split_words(std::string_view value) {
@@ -178,9 +208,9 @@ std::vector<std::string> split_words(std::string_view value) {
   }
 }
 
-std::vector<std::string> secrets_of_unit(std::string_view text) {
+std::vector<std::string> secrets_of_entries(const std::vector<UnitEntry>& entries) {
   std::vector<std::string> names;
-  for (const UnitEntry& entry : parse_unit_file(text)) {
+  for (const UnitEntry& entry : entries) {
     if (entry.section != "Container" || entry.key != "Secret") continue;
     if (entry.value.empty()) names.clear();
     for (const std::string& word : split_words(entry.value)) {
@@ -190,5 +220,7 @@ std::vector<std::string> secrets_of_unit(std::string_view text) {
   }
   return names;
 }
+
+std::vector<std::string> secrets_of_unit(std::string_view text) { return secrets_of_entries(parse_unit_file(text)); }
 
 }  // namespace leger

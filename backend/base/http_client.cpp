@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include <algorithm>
@@ -40,6 +41,7 @@ struct Exchange {
   HttpRequest request;
   HttpResponse response;
   OneShot<CURLcode> done;
+  curl_off_t sent = 0;  // bytes of the body, as last told
   bool too_large = false;
 };
 
@@ -62,6 +64,7 @@ std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* user
     return 0;  // ends the transfer
   }
   append_wiping(exchange.response.body, std::string_view(bytes, size * count));
+  if (exchange.request.on_received) exchange.request.on_received(exchange.response.body.size());
   return size * count;
 }
 
@@ -76,6 +79,19 @@ std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* us
   value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
   exchange.response.headers.emplace_back(ascii_lower(line.substr(0, colon)), std::string(value));
   return size * count;
+}
+
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t total, curl_off_t sent) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  if (sent == exchange.sent) return 0;
+  exchange.sent = sent;
+  exchange.request.on_upload(static_cast<std::uint64_t>(sent), static_cast<std::uint64_t>(total));
+  return 0;
+}
+
+// libcurl's own sockets would live on in a browser that leger starts.
+curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) {
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 HeaderList header_list(const HttpRequest& request) {
@@ -95,6 +111,7 @@ void prepare(CURL* easy, Exchange& exchange, curl_slist* headers) {
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout_ms));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &exchange);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -104,6 +121,11 @@ void prepare(CURL* easy, Exchange& exchange, curl_slist* headers) {
   if (request.body) {
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body->c_str());
+  }
+  if (request.body && request.on_upload) {
+    curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &exchange);
   }
   if (request.method == "HEAD") curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());

@@ -1,7 +1,8 @@
 #pragma once
 
 // Outgoing HTTP, over TCP or a Unix socket: libcurl's multi interface on the loop. Every answer is bounded in size and
-// time. Loop thread only; one client serves any number of requests at once.
+// time. Its sockets are closed in a program that this process becomes or starts. Loop thread only; one client serves
+// any number of requests at once.
 
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +28,9 @@ struct HttpRequest {
   std::size_t max_body_bytes = 8 * 1024 * 1024;  // of the answer; a longer one is an error
   std::uint64_t connect_timeout_ms = 10'000;
   std::uint64_t timeout_ms = 10'000;  // for the whole exchange
+  // Told on the loop, as the body goes out, how many bytes of it have gone of how many; may be empty.
+  std::function<void(std::uint64_t, std::uint64_t)> on_upload;
+  std::function<void(std::size_t bytes)> on_received;  // after each part of the answer: its bytes so far; empty: nobody
 };
 
 struct HttpResponse {

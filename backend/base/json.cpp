@@ -7,49 +7,91 @@
 namespace leger {
 namespace {
 
-// What nlohmann's parser does not check by itself; fed by its callback, in document order.
-class LimitCheck {
+// Builds the value and checks on the way what nlohmann's parser does not; the first problem ends the reading. Its
+// parser with a callback would do the same, but goes through all that a list has so far at the end of each element: a
+// list of 100 000 of them takes it most of a minute.
+class Builder final : public nlohmann::json_sax<Json> {
  public:
-  explicit LimitCheck(JsonLimits limits) : limits_(limits) {}
+  explicit Builder(JsonLimits limits) : limits_(limits) {}
 
-  // Keeps values up to the first problem; what follows is read without being stored, so that a text that is refused
-  // costs little.
-  bool operator()(int depth, Json::parse_event_t event, const Json& value) {
-    using Event = Json::parse_event_t;
-    if (!problem_.empty()) return false;
-    if (event == Event::object_start || event == Event::array_start) {
-      if (static_cast<std::size_t>(depth) >= limits_.depth) problem_ = "nested too deeply";
-      levels_.emplace_back();
-    } else if (event == Event::object_end || event == Event::array_end) {
-      levels_.pop_back();
-    } else if (event == Event::key) {
-      on_key(value.get_ref<const std::string&>());
-    } else if (value.is_string() && !exempt() && value.get_ref<const std::string&>().size() > limits_.string_bytes) {
-      problem_ = "a string is longer than " + std::to_string(limits_.string_bytes) + " bytes";
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(number_integer_t value) override { return put(value); }
+  bool number_unsigned(number_unsigned_t value) override { return put(value); }
+  bool number_float(number_float_t value, const string_t&) override { return put(value); }
+  bool binary(binary_t&) override { return false; }  // there is none in JSON text
+  bool string(string_t& value) override {
+    if (value.size() > limits_.string_bytes && !exempt()) {
+      return refuse("a string is longer than " + std::to_string(limits_.string_bytes) + " bytes");
     }
-    return problem_.empty();
+    return put(std::move(value));
   }
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t& name) override {
+    Level& level = levels_.back();
+    if (name.size() > limits_.string_bytes) return refuse("a field name is too long");
+    if (!level.keys.insert(name).second) return refuse("the field \"" + name.substr(0, 64) + "\" is there twice");
+    if (level.keys.size() > limits_.fields) return refuse("an object has too many fields");
+    level.last_key = std::move(name);
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
 
+  Json take() { return std::move(root_); }
   const std::string& problem() const { return problem_; }
 
  private:
+  // An object or list that is not at its end yet.
   struct Level {
+    Json* value;  // stays where it is: what holds it grows only behind its end
     std::set<std::string> keys;
-    std::string last_key;  // empty in arrays
+    std::string last_key;  // empty in lists
   };
 
-  void on_key(const std::string& key) {
-    Level& level = levels_.back();
-    if (key.size() > limits_.string_bytes) problem_ = "a field name is too long";
-    if (!level.keys.insert(key).second) problem_ = "the field \"" + key.substr(0, 64) + "\" is there twice";
-    if (level.keys.size() > limits_.fields) problem_ = "an object has too many fields";
-    level.last_key = key;
+  bool refuse(std::string problem) {
+    problem_ = std::move(problem);
+    return false;
   }
+
+  Json& place(Json value) {
+    if (levels_.empty()) return root_ = std::move(value);
+    Json& parent = *levels_.back().value;
+    if (parent.is_array()) {
+      parent.push_back(std::move(value));
+      return parent.back();
+    }
+    // The key is not there yet: it was checked.
+    auto& fields = parent.get_ref<Json::object_t&>();
+    fields.emplace_back(levels_.back().last_key, std::move(value));
+    return fields.back().second;
+  }
+
+  bool put(Json value) {
+    place(std::move(value));
+    return true;
+  }
+
+  bool open(Json empty) {
+    if (levels_.size() >= limits_.depth) return refuse("nested too deeply");
+    Json& value = place(std::move(empty));
+    levels_.push_back({.value = &value, .keys = {}, .last_key = {}});
+    return true;
+  }
+
+  bool close() {
+    levels_.pop_back();
+    return true;
+  }
+
   bool exempt() const {
     return !levels_.empty() && (levels_.back().last_key == "value" || levels_.back().last_key == "value_base64");
   }
 
   JsonLimits limits_;
+  Json root_;
   std::vector<Level> levels_;
   std::string problem_;
 };
@@ -63,11 +105,9 @@ struct Parsed {
 Parsed parse(std::string_view text, JsonLimits limits) {
   // nlohmann takes a zero byte for the end and does not look at what follows.
   if (text.find('\0') != std::string_view::npos) return {Json(Json::value_t::discarded), {}};
-  LimitCheck check(limits);
-  Json value = Json::parse(
-      text, [&check](int depth, Json::parse_event_t event, const Json& part) { return check(depth, event, part); },
-      false);
-  return {std::move(value), check.problem()};
+  Builder builder(limits);
+  const bool whole = Json::sax_parse(text, &builder);
+  return {whole ? builder.take() : Json(Json::value_t::discarded), builder.problem()};
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace leger {
 namespace {
 
 constexpr std::size_t kMostRefusals = 1024;  // kinds of them within a minute; what goes beyond is counted as one kind
-constexpr std::uint64_t kFoldMs = 50;  // half of the 100 ms that a record may take to the disk
+constexpr std::uint64_t kFoldMs = 50;        // half of the 100 ms that a record may take to the disk
 constexpr std::uint64_t kProbeMs = 10'000;
 constexpr std::uint64_t kMinuteMs = 60'000;
 constexpr std::int64_t kDaySeconds = 86'400;

@@ -130,7 +130,8 @@ Task<Result<std::string>> Deployer::start_install(Actor actor, Release release) 
                  .version = release.version,
                  .kind = "install",
                  .state = "preflight",
-                 .created_at = rfc3339(parts_.loop.clock().wall_seconds())};
+                 .created_at = rfc3339(parts_.loop.clock().wall_seconds()),
+                 .release_id = release.id};
   auto prepared = co_await stage_and_judge(row, std::move(release), std::move(*live));
   Result<void> added;
   if (prepared) added = co_await parts_.deployments.add(row, audit_of(row, actor, "started"));
@@ -144,11 +145,15 @@ Task<Result<std::string>> Deployer::start_install(Actor actor, Release release) 
 }
 
 Task<Result<Manifest>> Deployer::stage(std::string id, Release release) {
-  co_return co_await offload(parts_.loop, [this, &id, &release]() -> Result<Manifest> {
+  auto manifest = co_await offload(parts_.loop, [this, &id, &release]() -> Result<Manifest> {
     auto prepared = parts_.installer.prepare();
     if (!prepared) return Fail(prepared.error());
     return unpack_checked(parts_.releases.path_of(release), release.sha256, parts_.installer.staging_path(id));
   });
+  if (manifest) co_return manifest;
+  // A release that was deleted meanwhile is not a damaged one.
+  const auto still = parts_.releases.get(release.user_uuid, release.version);
+  co_return Fail(still ? manifest.error() : still.error());
 }
 
 // Fills in the row's plan and journal.

@@ -1,8 +1,8 @@
 #pragma once
 
-// The audit: one row for every read and change of a secret, sign-in, refusal and deployment, each bound by its hash to
-// the one before it; append only. The row of a change is appended in the change's own transaction; other records are
-// kept in a journal and put into the chain together. Loop thread, but for append_audit().
+// The audit: one row for every read and change of a secret, change of a release, sign-in, refusal and deployment, each
+// bound by its hash to the one before it; append only. The row of a change is appended in the change's own transaction;
+// other records are kept in a journal and put into the chain together. Loop thread, but for append_audit().
 
 #include <cstdint>
 #include <optional>

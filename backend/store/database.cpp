@@ -79,8 +79,9 @@ Task<Result<void>> Database::submit(Work work, Trace trace) {
 }
 
 Task<Result<void>> Database::write(Work work, Trace trace) {
+  const std::shared_ptr<std::uint64_t> changes = changes_;
   auto result = co_await submit(std::move(work), trace);
-  ++changes_;
+  ++*changes;
   co_return result;
 }
 

@@ -55,7 +55,7 @@ class Database {
   // The same, of what changes the audit alone: it counts as no change.
   Task<Result<void>> write_audit(Work work);
   // How many writes have been answered: what was read of the store under the same number holds, but for the audit.
-  std::uint64_t changes() const { return changes_; }
+  std::uint64_t changes() const { return *changes_; }
 
   AuditJournal& audit_journal() { return *audit_journal_; }
   Loop& loop() { return loop_; }
@@ -74,7 +74,8 @@ class Database {
   Loop& loop_;
   std::unique_ptr<StateFolder> folder_;  // first: unlocked when all else is closed
   std::unique_ptr<AuditJournal> audit_journal_;
-  std::uint64_t changes_ = 0;
+  // Shared with writes that are answered after the database has gone.
+  std::shared_ptr<std::uint64_t> changes_ = std::make_shared<std::uint64_t>(0);
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<Connection> reader_;  // last: closed before the writer's, which then folds the log into the database
 };

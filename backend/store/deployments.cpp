@@ -40,6 +40,8 @@ constexpr const char* kAdd =
     "journal, live)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
+constexpr const char* kHasRelease = "SELECT 1 FROM releases WHERE id = ?1";
+
 constexpr const char* kAddSecret = "INSERT INTO deployment_secrets (deployment_id, name, version) VALUES (?1, ?2, ?3)";
 
 // Of the rows of one name: `kept` goes to the one that was live, and stays where it is when the one that is to be live
@@ -105,6 +107,19 @@ Result<void> refuse_second(Connection& connection) {
                "Wait for its end: one deployment runs at a time.", dump(Json{{"id", (*running)->id}})});
 }
 
+// Its deletion looks at deployments in its own transaction: one of the two sees the other.
+Result<void> refuse_without_release(Connection& connection, const Deployment& deployment) {
+  if (deployment.release_id.empty()) return {};
+  Statement statement = connection.prepare(kHasRelease);
+  const auto row = statement.bind(1, deployment.release_id).step();
+  if (!row) return Fail(row.error());
+  if (*row) return {};
+  return Fail({Code::release_not_found,
+               "the release was deleted while its deployment was prepared",
+               "See which there are: leger releases list",
+               {}});
+}
+
 // Makes room for the row `id` to be live.
 Result<void> retire_live(Connection& connection, const std::string& id) {
   if (auto kept = connection.prepare(kKeep).bind(1, id).run(); !kept) return kept;
@@ -130,6 +145,7 @@ Result<void> insert(Connection& connection, const Deployment& deployment) {
 
 Result<void> add_deployment(Connection& connection, const Deployment& deployment, const AuditRecord& audit) {
   if (auto alone = refuse_second(connection); !alone) return alone;
+  if (auto there = refuse_without_release(connection, deployment); !there) return there;
   if (auto added = insert(connection, deployment); !added) return added;
   for (const auto& [name, version] : deployment.secrets) {
     Statement statement = connection.prepare(kAddSecret);

@@ -31,6 +31,7 @@ struct Deployment {
   bool live = false;    // this is what runs now under `name`
   // Names and versions of the secrets it is made with, for add(); not read back.
   std::map<std::string, std::uint64_t> secrets;
+  std::string release_id;  // of the release that must be there still, for add(); empty: none must
 };
 
 struct DeploymentQuery {
@@ -54,7 +55,8 @@ class Deployments {
   // Those that have not ended: at most one, but after a crash.
   Result<std::vector<Deployment>> unfinished();
 
-  // conflict, with {"id":"…"} of it in `details`, while another has not ended. `audit` is on record with it.
+  // conflict, with {"id":"…"} of it in `details`, while another has not ended; release_not_found where the release is
+  // gone: from here on it cannot go. `audit` is on record with it.
   Task<Result<void>> add(Deployment deployment, AuditRecord audit);
   // Writes state, plan, error, journal, finished_at and live of the row with that id. Where `live` is set, every other
   // row of the same name loses it in the same transaction, and the one that had it is kept for a rollback; a `removed`

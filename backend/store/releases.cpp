@@ -1,9 +1,12 @@
 #include "backend/store/releases.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "backend/base/json.h"
+#include "backend/store/in_use.h"
+#include "backend/store/sql.h"
 
 namespace leger {
 namespace {
@@ -52,6 +55,26 @@ constexpr const char* kAddManifest =
 constexpr const char* kPoint =
     "INSERT INTO latest_manifests (user_uuid, version, manifest_id, updated_at) VALUES (?1, ?2, ?3, ?4)"
     " ON CONFLICT (user_uuid) DO UPDATE SET version = ?2, manifest_id = ?3, updated_at = ?4";
+
+// Those of one name beyond the newest N, but what a deployment holds on to.
+constexpr auto kDropOld = joined(
+    "DELETE FROM releases AS r WHERE r.user_uuid = ?1 AND r.deployment_name = ?2 AND r.version IN (SELECT n.version"
+    " FROM releases n WHERE n.user_uuid = ?1 AND n.deployment_name = ?2 ORDER BY n.version DESC LIMIT -1 OFFSET ?3)"
+    " AND NOT EXISTS (SELECT 1 FROM deployments d WHERE d.user_uuid = ?1 AND d.version = r.version AND ",
+    kIsInUse, ") RETURNING r2_path");
+
+constexpr auto kAppsOf =
+    joined("SELECT DISTINCT d.name FROM deployments d WHERE d.user_uuid = ?1 AND d.version = ?2 AND ", kIsInUse,
+           " ORDER BY d.name");
+
+// The manifest goes with it, and the latest pointer where it is this one's.
+constexpr const char* kDelete = "DELETE FROM releases WHERE user_uuid = ?1 AND version = ?2";
+
+constexpr const char* kPointAtNewest =
+    "INSERT INTO latest_manifests (user_uuid, version, manifest_id, updated_at) SELECT user_uuid, version, manifest_id,"
+    " ?2 FROM manifests WHERE user_uuid = ?1 ORDER BY version DESC LIMIT 1 ON CONFLICT (user_uuid) DO NOTHING";
+
+constexpr const char* kPaths = "SELECT r2_path FROM releases";
 
 Error no_such_release() {
   return {Code::release_not_found, "there is no such release", "See which there are: leger releases list", {}};
@@ -154,20 +177,79 @@ Result<void> insert_rows(Connection& connection, const Release& release) {
   return point.bind(1, release.user_uuid).bind(2, version).bind(3, release.id).bind(4, release.created_at).run();
 }
 
-Result<AddOutcome> add_release(Connection& connection, Release release,
-                               const std::function<Result<void>(const Release&)>& place) {
+// The texts of the first column of all rows.
+Result<std::vector<std::string>> texts_of(Statement& statement) {
+  std::vector<std::string> texts;
+  while (true) {
+    const auto row = statement.step();
+    if (!row) return Fail(row.error());
+    if (!*row) return texts;
+    texts.push_back(statement.text(0));
+  }
+}
+
+Result<std::vector<std::string>> drop_old(Connection& connection, const AddRelease& add) {
+  Statement statement = connection.prepare(kDropOld.data());
+  statement.bind(1, add.release.user_uuid)
+      .bind(2, add.release.deployment_name)
+      .bind(3, std::max<std::int64_t>(add.keep, 1));
+  return texts_of(statement);
+}
+
+Result<AddOutcome> add_release(Connection& connection, const AddRelease& add) {
+  Release release = add.release;
   auto newest = newest_of_name(connection, release);
   if (!newest) return Fail(newest.error());
   if (*newest && (*newest)->sha256 == release.sha256)
-    return AddOutcome{.release = **std::move(newest), .created = false};
+    return AddOutcome{.release = **std::move(newest), .created = false, .dropped = {}};
   const auto version = allot_version(connection, release.user_uuid);
   if (!version) return Fail(version.error());
   release.version = *version;
   release.r2_path = release.user_uuid + "/v" + std::to_string(*version) + ".tar.gz";
   if (auto inserted = insert_rows(connection, release); !inserted) return Fail(inserted.error());
+  auto dropped = drop_old(connection, add);
+  if (!dropped) return Fail(dropped.error());
+  AuditRecord record = add.audit;
+  record.version = release.version;
+  if (auto appended = append_audit(connection, record); !appended) return Fail(appended.error());
   // Last, so that rows that cannot be written leave no file behind.
-  if (auto placed = place(release); !placed) return Fail(placed.error());
-  return AddOutcome{.release = std::move(release), .created = true};
+  if (auto placed = add.place(release); !placed) return Fail(placed.error());
+  return AddOutcome{.release = std::move(release), .created = true, .dropped = *std::move(dropped)};
+}
+
+Result<Release> get_release(Connection& connection, const std::string& user_uuid, std::uint64_t version) {
+  Statement statement = connection.prepare(kGet);
+  statement.bind(1, user_uuid).bind(2, static_cast<std::int64_t>(version));
+  return found(statement);
+}
+
+Result<void> refuse_if_used(Connection& connection, const Release& release) {
+  Statement statement = connection.prepare(kAppsOf.data());
+  statement.bind(1, release.user_uuid).bind(2, static_cast<std::int64_t>(release.version));
+  const auto apps = texts_of(statement);
+  if (!apps) return Fail(apps.error());
+  if (apps->empty()) return {};
+  std::string listed;
+  for (const std::string& app : *apps) listed += (listed.empty() ? "" : ", ") + app;
+  return Fail({Code::conflict, "the release is deployed, or kept for a rollback, of " + listed,
+               "Remove it first (leger deploy remove NAME), or deploy other releases, twice.",
+               dump(Json{{"apps", *apps}})});
+}
+
+Result<Release> remove_release(Connection& connection, const std::string& user_uuid, std::uint64_t version,
+                               const AuditRecord& audit) {
+  auto release = get_release(connection, user_uuid, version);
+  if (!release) return release;
+  if (auto unused = refuse_if_used(connection, *release); !unused) return Fail(unused.error());
+  const auto number = static_cast<std::int64_t>(version);
+  auto done = connection.prepare(kDelete).bind(1, user_uuid).bind(2, number).run();
+  if (done) done = connection.prepare(kPointAtNewest).bind(1, user_uuid).bind(2, audit.time).run();
+  AuditRecord record = audit;
+  record.object = release->deployment_name;
+  record.version = version;
+  if (done) done = append_audit(connection, record);
+  if (!done) return Fail(done.error());
+  return release;
 }
 
 }  // namespace
@@ -196,9 +278,7 @@ Result<std::uint64_t> SqliteReleases::count(const std::string& user_uuid, const 
 }
 
 Result<Release> SqliteReleases::get(const std::string& user_uuid, std::uint64_t version) {
-  Statement statement = database_.reader().prepare(kGet);
-  statement.bind(1, user_uuid).bind(2, static_cast<std::int64_t>(version));
-  return found(statement);
+  return get_release(database_.reader(), user_uuid, version);
 }
 
 Result<Release> SqliteReleases::latest(const std::string& user_uuid, const std::string& deployment_name) {
@@ -208,17 +288,42 @@ Result<Release> SqliteReleases::latest(const std::string& user_uuid, const std::
   return found(statement);
 }
 
-Task<Result<AddOutcome>> SqliteReleases::add(Release release, std::function<Result<void>(const Release&)> place) {
+Result<std::vector<std::string>> SqliteReleases::paths() {
+  Statement statement = database_.reader().prepare(kPaths);
+  return texts_of(statement);
+}
+
+Task<Result<AddOutcome>> SqliteReleases::add(AddRelease add) {
   auto outcome = std::make_shared<AddOutcome>();
-  auto written = co_await database_.write(
-      [outcome, release = std::move(release), place = std::move(place)](Connection& connection) -> Result<void> {
-        auto added = add_release(connection, release, place);
-        if (!added) return Fail(added.error());
-        *outcome = *std::move(added);
-        return {};
-      });
+  auto written = co_await database_.write([outcome, add = std::move(add)](Connection& connection) -> Result<void> {
+    auto added = add_release(connection, add);
+    if (!added) return Fail(added.error());
+    *outcome = *std::move(added);
+    return {};
+  });
   if (!written) co_return Fail(written.error());
   co_return std::move(*outcome);
+}
+
+Task<Result<Release>> SqliteReleases::remove(std::string user_uuid, std::uint64_t version, AuditRecord audit) {
+  auto removed = std::make_shared<Release>();
+  auto written = co_await database_.write([removed, user = std::move(user_uuid), version,
+                                           audit = std::move(audit)](Connection& connection) -> Result<void> {
+    auto release = remove_release(connection, user, version, audit);
+    if (!release) return Fail(release.error());
+    *removed = *std::move(release);
+    return {};
+  });
+  if (!written) co_return Fail(written.error());
+  co_return std::move(*removed);
+}
+
+Task<void> SqliteReleases::between(std::function<void()> work) {
+  const auto done = co_await database_.write([work = std::move(work)](Connection&) -> Result<void> {
+    work();
+    return {};
+  });
+  static_cast<void>(done);  // an empty transaction has nothing to lose
 }
 
 }  // namespace leger

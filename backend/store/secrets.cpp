@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend/base/json.h"
+#include "backend/store/in_use.h"
 #include "backend/store/sql.h"
 
 namespace leger {
@@ -52,9 +53,6 @@ constexpr const char* kVersions =
     "SELECT v.version, v.created_at, v.version = s.version"
     " FROM secrets s JOIN secret_versions v ON v.secret_id = s.secret_id"
     " WHERE s.user_uuid = ?1 AND s.name = ?2 AND s.deleted_at IS NULL ORDER BY v.version DESC";
-
-// Of a deployment that runs, may come to run, or may be rolled back to: its secrets must be there.
-constexpr char kIsInUse[] = "(d.live = 1 OR d.kept = 1 OR d.finished_at IS NULL)";
 
 // The versions before the newest N, of which there may be fewer: then the inner question has no answer and nothing is
 // dropped.

@@ -12,12 +12,26 @@ const char* start_of(std::string_view bytes) { return bytes.empty() ? "" : bytes
 // SQLITE_TRANSIENT is -1 as a function's address, by SQLite's definition: SQLite copies.
 sqlite3_destructor_type copied() { return SQLITE_TRANSIENT; }  // NOLINT(performance-no-int-to-ptr)
 
+bool means_full(int reason) { return reason == ENOSPC || reason == EDQUOT; }
+
+// Of the last call that failed on the database's log. sqlite3_system_errno() does not know of one in a COMMIT.
+int errno_of_log(sqlite3* database) {
+  sqlite3_file* log = nullptr;
+  int reason = 0;
+  const int found = sqlite3_file_control(database, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+  if (found == SQLITE_OK && log != nullptr && log->pMethods != nullptr) {
+    log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &reason);
+  }
+  return reason;
+}
+
 bool disk_is_full(sqlite3* database, int code) {
   if (code == SQLITE_FULL) return true;
   // A quota, or a full disk at the moment of the sync, comes as an I/O error. The errno is of that call then.
   if (code != SQLITE_IOERR && code != SQLITE_CANTOPEN) return false;
-  const int reason = sqlite3_system_errno(database);
-  return reason == ENOSPC || reason == EDQUOT;
+  if (means_full(sqlite3_system_errno(database))) return true;
+  const int kind = sqlite3_extended_errcode(database);
+  return (kind == SQLITE_IOERR_WRITE || kind == SQLITE_IOERR_FSYNC) && means_full(errno_of_log(database));
 }
 
 std::string file_of(sqlite3* database) {

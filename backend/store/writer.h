@@ -47,6 +47,9 @@ class Database::Writer {
   void commit(Batch& batch);
   Result<void> transact(Batch& batch);
   void undo(Batch& batch, const Error& why);
+  void cover();
+  Result<void> write_header();
+  Result<void> run_alone(Job& job);
   Result<void> run_job(Job& job);
   Result<void> end_job(const Result<void>& result);
   void scrub(const Batch& batch);

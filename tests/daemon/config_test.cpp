@@ -61,6 +61,7 @@ TEST_CASE("without a file everything has its default, below the home") {
   CHECK(config->settle_s == 10);
   CHECK(config->health_timeout_s == 120);
   CHECK(config->secret_versions == 10);
+  CHECK(config->keep_releases == 20);
   CHECK(config->limits.connections == 1024);
   CHECK(config->default_socket.empty());
   CHECK(config->podman_socket.empty());
@@ -127,6 +128,7 @@ settle_s = 0
 health_timeout_s = 1
 [retention]
 secret_versions = 1000
+releases = 7
 [limits]
 requests_per_second = 1
 request_burst = 2
@@ -146,6 +148,7 @@ connections = 0
   CHECK(config.settle_s == 0);
   CHECK(config.health_timeout_s == 1);
   CHECK(config.secret_versions == 1000);
+  CHECK(config.keep_releases == 7);
   CHECK(config.tls.from_tailscale);
   CHECK(config.tls.is_on());
   CHECK(config.owner == 9'007'199'254'740'993);
@@ -219,6 +222,8 @@ TEST_CASE("a value of the wrong kind is refused with its line and its key") {
                                       "deploy.health_timeout_s = 3601",
                                       "retention.secret_versions = 0",
                                       "retention.secret_versions = 1001",
+                                      "retention.releases = 0",
+                                      "retention.releases = 1001",
                                       "tls = \"on\"",
                                       "tls = true",
                                       "owner = \"alice\"",
@@ -250,6 +255,7 @@ TEST_CASE("numbers are taken up to their bounds") {
   CHECK(home.good("deploy.settle_s = 3600").settle_s == 3600);
   CHECK(home.good("deploy.health_timeout_s = 3600").health_timeout_s == 3600);
   CHECK(home.good("retention.secret_versions = 1").secret_versions == 1);
+  CHECK(home.good("retention.releases = 1").keep_releases == 1);
   CHECK(home.good("limits.connections = 1000000").limits.connections == 1'000'000);
 }
 

@@ -198,6 +198,7 @@ TEST_CASE("nothing it makes can be read by others") {
   std::size_t seen = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(legerd.path(""))) {
     CAPTURE(entry.path().string());
+    if (entry.is_symlink()) continue;  // it has no rights of its own
     const perms others = entry.symlink_status().permissions() & (perms::group_all | perms::others_all);
     CHECK(others == perms::none);
     ++seen;

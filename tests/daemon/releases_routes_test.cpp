@@ -206,4 +206,73 @@ TEST_CASE("a chunked upload is the same release") {
   CHECK(answer.body.contains(sha256_of(bytes)));
 }
 
+TEST_CASE("one file of a bundle is shown as text") {
+  RunningDaemon daemon;
+  CHECK(ask(daemon.unix_socket(), upload(bundle())).status == 201);
+  const auto show = [&daemon](std::string_view path) {
+    return ask(daemon.unix_socket(), request("GET", "/api/releases/1/files/" + std::string(path)));
+  };
+  const Answer conf = show("conf/hello.conf");
+  CHECK(conf.status == 200);
+  CHECK(conf.has("Content-Type: text/plain; charset=utf-8"));
+  CHECK(conf.has("X-Content-Type-Options: nosniff"));
+  CHECK(conf.body == "greeting=hello\n");
+  CHECK(show("%63onf/hello.conf").body == conf.body);
+  CHECK(show("manifest.json").body.contains("hello.container"));
+  for (const std::string_view path : {"", "conf", "conf/", "/conf/hello.conf", "conf//hello.conf", "conf/hello.conf/",
+                                      "CONF/hello.conf", "absent", "conf/hello.conf%0a", "%3c"}) {
+    CAPTURE(path);
+    const Answer absent = show(path);
+    CHECK(absent.status == 404);
+    CHECK(absent.body.contains(R"("code":"not_found")"));
+    CHECK(absent.body.contains(R"("details":{"files":["hello.container","conf/hello.conf"]})"));
+  }
+  for (const std::string_view path :
+       {"../v1.tar.gz", "conf/../hello.container", "%2e%2e/x", "conf%2fhello.conf", "a%00b"}) {
+    CAPTURE(path);
+    CHECK(show(path).status == 400);
+  }
+  const Answer other = ask(daemon.unix_socket(), request("GET", "/api/releases/2/files/hello.container"));
+  CHECK(other.body.contains(R"("code":"release_not_found")"));
+}
+
+TEST_CASE("a file that is no text is refused") {
+  RunningDaemon daemon;
+  CHECK(ask(daemon.unix_socket(), upload(bundle("\xff"))).status == 201);
+  const Answer answer = ask(daemon.unix_socket(), request("GET", "/api/releases/1/files/conf/hello.conf"));
+  CHECK(answer.status == 400);
+  CHECK(answer.body.contains(R"("code":"invalid_request")"));
+  CHECK(answer.body.contains("leger releases download 1"));
+}
+
+TEST_CASE("a release is deleted once, and its number never comes again") {
+  RunningDaemon daemon;
+  CHECK(ask(daemon.unix_socket(), upload(bundle("a"))).status == 201);
+  CHECK(ask(daemon.unix_socket(), upload(bundle("b"))).status == 201);
+  const auto remove = [&daemon](std::string_view version) {
+    return ask(daemon.unix_socket(), request("DELETE", "/api/releases/" + std::string(version)));
+  };
+  CHECK(remove("2").whole() == daemon.answer("200 OK", R"({"success":true,"data":{"version":2,"deleted":true}})"));
+  for (const std::string_view version : {"2", "0", "x", "latest", "18446744073709551616"}) {
+    CAPTURE(version);
+    const Answer absent = remove(version);
+    CHECK(absent.status == 404);
+    CHECK(absent.body.contains(R"("code":"release_not_found")"));
+  }
+  CHECK(ask(daemon.unix_socket(), request("GET", "/api/releases/latest")).body.contains(R"("version":1)"));
+  CHECK(ask(daemon.unix_socket(), upload(bundle("b"))).body.contains(R"("version":3)"));
+  const Answer audit = ask(daemon.unix_socket(), request("GET", "/api/audit"));
+  CHECK(audit.body.contains(R"("action":"release.delete","object":"hello","version":2)"));
+  CHECK(audit.body.contains(R"("action":"release.add","object":"hello","version":3)"));
+}
+
+TEST_CASE("only as many releases of an app are kept as the configuration says") {
+  RunningDaemon daemon({.change = [](Config& config) { config.keep_releases = 2; }});
+  for (const std::string_view greeting : {"a", "b", "c"}) {
+    CHECK(ask(daemon.unix_socket(), upload(bundle(greeting))).status == 201);
+  }
+  CHECK(ask(daemon.unix_socket(), request("GET", "/api/releases")).body.contains(R"("total_count":2)"));
+  CHECK(ask(daemon.unix_socket(), request("GET", "/api/releases/1")).status == 404);
+}
+
 }  // namespace leger::test

@@ -127,8 +127,11 @@ TEST_CASE("each path knows its methods") {
       {"/secrets/get/x", "GET, HEAD, OPTIONS"},
       {"/secrets/x", "DELETE, OPTIONS"},
       {"/api/releases", "GET, HEAD, POST, OPTIONS"},
-      {"/api/releases/latest", "GET, HEAD, OPTIONS"},
-      {"/api/releases/7", "GET, HEAD, OPTIONS"},
+      {"/api/releases/latest", "GET, HEAD, DELETE, OPTIONS"},
+      {"/api/releases/7", "GET, HEAD, DELETE, OPTIONS"},
+      {"/api/releases/7/download", "GET, HEAD, OPTIONS"},
+      {"/api/releases/latest/download", "GET, HEAD, OPTIONS"},
+      {"/api/releases/7/files/a/b", "GET, HEAD, OPTIONS"},
       {"/api/deployments", "GET, HEAD, POST, OPTIONS"},
       {"/api/deployments/x", "GET, HEAD, DELETE, OPTIONS"},
       {"/api/services", "GET, HEAD, OPTIONS"},
@@ -183,6 +186,25 @@ TEST_CASE("what is not there is not found") {
     CAPTURE(path);
     CHECK(find(Method::get, path, Who::owner).name() == "not_found");
     CHECK(find(Method::options, path, Who::owner).name() == "not_found");
+  }
+}
+
+TEST_CASE("a parameter at the end takes the rest of a path, decoded once") {
+  const auto rest = [](std::string_view path) {
+    const auto match = find(Method::get, path, Who::user).match;
+    return match.route == nullptr || match.parameters.size() != 2 ? "none" : match.parameters.back();
+  };
+  CHECK(rest("/api/releases/7/files/a") == "a");
+  CHECK(rest("/api/releases/7/files/conf/a.conf") == "conf/a.conf");
+  CHECK(rest("/api/releases/7/files/%61%2562") == "a%62");
+  CHECK(rest("/api/releases/7/files/") == "");
+  CHECK(rest("/api/releases/7/files//a//") == "/a//");
+  CHECK(rest("/api/releases/7/files/a/b/c/d/e/f/g/h/i/j/k/l") == "a/b/c/d/e/f/g/h/i/j/k/l");
+  CHECK(rest("/api/releases/7/files") == "none");
+  CHECK(rest("/api/releases//files/a") == "none");
+  for (const char* hidden : {"..", ".", "a/../b", "%2e%2e", "a%2fb", "a%00", "%ff", "%"}) {
+    CAPTURE(hidden);
+    CHECK(find(Method::get, std::string("/api/releases/7/files/") + hidden, Who::user).name() == "bad_request");
   }
 }
 

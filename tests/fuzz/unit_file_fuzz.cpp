@@ -12,6 +12,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   for (const leger::UnitEntry& entry : leger::parse_unit_file(text)) {
     if (entry.section.empty() || entry.key.empty() || entry.key.find('=') != std::string::npos) std::abort();
   }
+  for (const leger::UnitProblem& problem : leger::unit_file_problems(text)) {
+    if (problem.line == 0 || problem.line > size) std::abort();
+  }
   for (const std::string& name : leger::secrets_of_unit(text)) {
     if (name.empty()) std::abort();
   }

@@ -4,13 +4,30 @@
 // uses, and the build that clang-tidy reads has no precompiled headers.
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
 
+#include <algorithm>
+#include <array>
+#include <coroutine>
+#include <expected>
 #include <filesystem>
+#include <format>
+#include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
+
+#include "tests/pch/json.h"

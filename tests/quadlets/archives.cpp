@@ -33,6 +33,27 @@ std::string octal(std::uint64_t number, std::size_t digits) {
   return text;
 }
 
+// Of the first block of an entry.
+void put_checksum(std::string& entry) {
+  put(entry, kChecksum, "        ");
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < kBlock; ++i) sum += static_cast<unsigned char>(entry[i]);
+  put(entry, kChecksum, octal(sum, 6) + std::string("\0 ", 2));
+}
+
+// Takes what `bytes` come to; `flush` as deflate() has it.
+std::string deflated(z_stream& stream, std::string_view bytes, int flush) {
+  std::string packed(deflateBound(&stream, bytes.size()) + 64, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  const int outcome = deflate(&stream, flush);
+  packed.resize(packed.size() - stream.avail_out);
+  if (outcome != (flush == Z_FINISH ? Z_STREAM_END : Z_OK)) throw std::runtime_error("deflate failed");
+  return packed;
+}
+
 }  // namespace
 
 std::string tar(const TarItem& item) {
@@ -55,10 +76,7 @@ std::string tar(const TarItem& item) {
       std::string_view("ustar\0"
                        "00",
                        8));
-  put(header, kChecksum, "        ");
-  std::uint64_t sum = 0;
-  for (const char c : header) sum += static_cast<unsigned char>(c);
-  put(header, kChecksum, octal(sum, 6) + std::string("\0 ", 2));
+  put_checksum(header);
   std::string padding((kBlock - item.content.size() % kBlock) % kBlock, '\0');
   return header + item.content + padding;
 }
@@ -69,7 +87,7 @@ std::string tar_file(std::string name, std::string content) {
 
 std::string tar_folder(std::string name) { return tar({.name = std::move(name), .type = '5', .mode = 0755}); }
 
-std::string tar_pax(const std::vector<std::pair<std::string, std::string>>& records) {
+std::string pax_records(const std::vector<std::pair<std::string, std::string>>& records) {
   std::string content;
   for (const auto& [key, value] : records) {
     const std::string rest = std::string(" ").append(key).append("=").append(value).append("\n");
@@ -78,7 +96,17 @@ std::string tar_pax(const std::vector<std::pair<std::string, std::string>>& reco
     while (std::to_string(length).size() + rest.size() != length) ++length;
     content += std::to_string(length) + rest;
   }
-  return tar({.name = "PaxHeaders/x", .content = std::move(content), .type = 'x'});
+  return content;
+}
+
+std::string tar_pax(const std::vector<std::pair<std::string, std::string>>& records, char type) {
+  return tar({.name = "PaxHeaders/x", .content = pax_records(records), .type = type});
+}
+
+std::string tar_patched(std::string entry, const std::vector<std::pair<std::size_t, std::string>>& bytes) {
+  for (const auto& [at, part] : bytes) entry.replace(at, part.size(), part);
+  put_checksum(entry);
+  return entry;
 }
 
 std::string tar_end() { return std::string(2 * kBlock, '\0'); }
@@ -89,15 +117,22 @@ std::string gzip(std::string_view bytes, Level level) {
   if (deflateInit2(&stream, number, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
     throw std::runtime_error("deflateInit2 failed");
   }
-  std::string packed(deflateBound(&stream, bytes.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  const int outcome = deflate(&stream, Z_FINISH);
-  packed.resize(stream.total_out);
+  std::string packed = deflated(stream, bytes, Z_FINISH);
   deflateEnd(&stream);
-  if (outcome != Z_STREAM_END) throw std::runtime_error("deflate failed");
+  return packed;
+}
+
+std::string gzip_of_many(std::string_view head, std::string_view block, std::size_t times) {
+  z_stream stream{};
+  if (deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    throw std::runtime_error("deflateInit2 failed");
+  }
+  std::string packed = deflated(stream, head, Z_FULL_FLUSH);
+  // After a full flush nothing refers to what was before, so that the same packed bytes can stand there again.
+  const std::string part = deflated(stream, block, Z_FULL_FLUSH);
+  for (std::size_t i = 0; i < times; ++i) packed += part;
+  packed += deflated(stream, {}, Z_FINISH);
+  deflateEnd(&stream);
   return packed;
 }
 

@@ -47,6 +47,17 @@ TEST_CASE("what is no section and no entry is skipped") {
   CHECK(all(std::string_view("\0\0[A]\n", 6)) == "");
 }
 
+TEST_CASE("entries and problems know the line on which they begin") {
+  const auto entries = parse_unit_file("# one\n[A]\nx=1 \\\n# inside\n2\n\ny=3\n");
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[0].line == 3);
+  CHECK(entries[1].line == 7);
+  const auto problems = unit_file_problems("x=0\n[A]\nx=1\\\n2\nnonsense \\\n=1\n");
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].line == 1);
+  CHECK(unit_file_problems("[A]\n\nfine=1\n=1\n").at(0).line == 4);
+}
+
 TEST_CASE("words are parted by blanks, with quotes and C escapes undone") {
   CHECK(split_words("a  b\tc") == Names{"a", "b", "c"});
   CHECK(split_words(R"("a b" 'c "d' e"f g"h)") == Names{"a b", "c \"d", "ef gh"});

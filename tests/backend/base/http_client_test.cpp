@@ -2,12 +2,14 @@
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -196,6 +198,24 @@ TEST_CASE("method, headers and a body of any bytes are sent as given, without Ex
   CHECK(received.ends_with("\r\n\r\n" + body));
 }
 
+TEST_CASE("a body that goes out is told of, up to its end") {
+  Fixture f;
+  const Server server(answer("", ""));
+  HttpRequest request;
+  request.method = "POST";
+  request.url = server.url();
+  request.body = std::string(1 << 20, 'x');
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> told;
+  request.on_upload = [&told](std::uint64_t sent, std::uint64_t all) { told.emplace_back(sent, all); };
+  REQUIRE(run(f.loop, f.client.send(std::move(request))));
+  REQUIRE(told.size() > 1);
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    CHECK(told[i].second == 1 << 20);
+    if (i > 0) CHECK(told[i].first > told[i - 1].first);
+  }
+  CHECK(told.back().first == 1 << 20);
+}
+
 TEST_CASE("a HEAD has no body to wait for") {
   Fixture f;
   const Server server("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n");
@@ -319,6 +339,34 @@ TEST_CASE("many requests at once all get their answers") {
   for (int i = 0; i < 50; ++i) f.loop.spawn(count(f.client, server.url(), answers), {});
   f.loop.run_until_idle();
   CHECK(answers == 50);
+}
+
+// The descriptors of this process that are connected to the port of `url`.
+std::vector<int> connected_to(const std::string& url) {
+  std::vector<int> found;
+  for (int fd = 0; fd < 1024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || peer.sin_family != AF_INET) continue;
+    if (url.contains(":" + std::to_string(ntohs(peer.sin_port)) + "/")) found.push_back(fd);
+  }
+  return found;
+}
+
+TEST_CASE("who waits is told how much has come, and no socket would live on in another program") {
+  Fixture f;
+  const Server server(answer("", std::string(1000, 'x')));
+  std::size_t received = 0;
+  std::vector<int> flags;
+  HttpRequest request;
+  request.url = server.url();
+  request.on_received = [&](std::size_t bytes) {
+    received = bytes;
+    for (const int fd : connected_to(server.url())) flags.push_back(fcntl(fd, F_GETFD));
+  };
+  CHECK(run(f.loop, f.client.send(std::move(request))).has_value());
+  CHECK(received == 1000);
+  CHECK(flags == std::vector<int>(std::max<std::size_t>(flags.size(), 1), FD_CLOEXEC));
 }
 
 TEST_CASE("a client that is stopped waits for nobody, and asks nobody any more") {

@@ -91,6 +91,14 @@ TEST_CASE("a megabyte of fields, or of brackets, does not hold the loop for seco
   CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
 }
 
+TEST_CASE("a megabyte of small objects in one list is read in one go") {
+  std::string text = "[{}";
+  for (int i = 1; i < 300'000; ++i) text += ",{}";
+  const auto list = parse_json(text + "]");
+  REQUIRE(list);
+  CHECK(list->size() == 300'000);
+}
+
 TEST_CASE("a field that is there twice is refused at every level, also spelled with escapes") {
   CHECK(problem(R"({"a":1,"b":2,"a":3})").find("\"a\" is there twice") != std::string::npos);
   CHECK(!problem(R"([{"x":{"a":1,"a":1}}])").empty());

@@ -26,7 +26,11 @@ inline Actor at_socket(std::string user_uuid) {
 class Audit {
  public:
   Audit(Loop& loop, Database& database, std::uint32_t keep_days = 0)
-      : rows(database), loop_(loop), sessions_(database), clock_(loop, sessions_), log(loop, quiet_, rows, clock_, keep_days) {}
+      : rows(database),
+        loop_(loop),
+        sessions_(database),
+        clock_(loop, sessions_),
+        log(loop, quiet_, rows, clock_, keep_days) {}
 
   // Of an action, or all: newest first.
   std::vector<AuditEntry> entries(const std::string& action = {}) {

@@ -44,7 +44,8 @@ class Fixture {
   // `source outcome ×count` of each row, the oldest first.
   std::vector<std::string> lines() {
     std::vector<std::string> found;
-    const auto page = run(store.loop, log->list({.actor = {}, .object = {}, .action = {}, .before = 0, .limit = 10'000}));
+    const auto page =
+        run(store.loop, log->list({.actor = {}, .object = {}, .action = {}, .before = 0, .limit = 10'000}));
     REQUIRE(page);
     for (const AuditEntry& entry : page->entries) {
       const AuditRecord& record = entry.record;

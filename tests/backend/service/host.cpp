@@ -260,7 +260,7 @@ class Daemon::Parts {
         podman(daemon.machine.podman, daemon.trouble),
         installer(files, folder + "/containers/systemd"),
         generator(daemon.loop, generator_program),
-        releases(daemon.loop, release_rows, folder + "/state/releases") {
+        releases(daemon.loop, log, release_rows, audit.log, {.folder = folder + "/state/releases", .keep = 20}) {
     auto opened = run(daemon.loop, Vault::open(key_rows, {{}, folder + "/leger.kek", folder + "/state"}, daemon.clock));
     REQUIRE(opened);
     vault = std::move(*opened);
@@ -345,7 +345,7 @@ std::uint64_t Daemon::upload(const std::string& name, const std::map<std::string
                              const std::vector<std::string>& secrets_required) {
   auto parts = std::make_shared<std::vector<std::string>>();
   parts->push_back(make_bundle(name, files, secrets_required));
-  auto added = run(loop, parts_->releases.upload(user, [parts] { return next_of(parts); }, std::nullopt));
+  auto added = run(loop, parts_->releases.upload(at_socket(user), [parts] { return next_of(parts); }, std::nullopt));
   REQUIRE(added);
   return added->release.version;
 }

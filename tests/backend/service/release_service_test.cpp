@@ -5,89 +5,22 @@
 
 #include <csignal>
 #include <filesystem>
-#include <memory>
-#include <random>
 #include <set>
 #include <utility>
 
-#include "backend/crypto/seal.h"
-#include "tests/backend/service/host.h"
-#include "tests/backend/service/store.h"
-#include "tests/quadlets/archives.h"
+#include "tests/backend/service/release_host.h"
 
 namespace leger {
 namespace {
 
 namespace fs = std::filesystem;
-using test::make_bundle;
+using test::at_socket;
+using test::bundle;
+using test::random_bytes;
+using test::ReleaseHost;
 using test::run;
-using test::TemporaryFolder;
-
-// Bytes that are sent in parts, and an end that may be an error.
-struct Upload {
-  std::vector<std::string> parts;
-  std::optional<Error> error_at_end;
-  std::size_t next = 0;
-};
-
-Task<Result<std::string>> next_part(std::shared_ptr<Upload> upload) {
-  if (upload->next < upload->parts.size()) co_return upload->parts[upload->next++];
-  if (upload->error_at_end) co_return Fail(*upload->error_at_end);
-  co_return std::string();
-}
-
-ReleaseService::NextPart sending(std::vector<std::string> parts, std::optional<Error> error = {}) {
-  auto upload = std::make_shared<Upload>(Upload{std::move(parts), std::move(error), 0});
-  return [upload] { return next_part(upload); };
-}
-
-std::string bundle(const std::string& content = "1") {
-  return make_bundle("shop", {{"web.container", "[Container]\nImage=localhost/web:" + content + "\n"}}, {"token"});
-}
-
-std::string sha256_of(const std::string& bytes) {
-  Sha256 hash;
-  hash.update(bytes);
-  return hash.hex();
-}
-
-std::string random_bytes(std::size_t size) {
-  std::mt19937_64 random(42);
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
-  return bytes;
-}
-
-class Fixture {
- public:
-  Fixture() : store(folder_.path()), dir(folder_ / "state/releases") {
-    service = std::make_unique<ReleaseService>(store.loop, *store.release_rows, dir);
-    REQUIRE(service->prepare());
-  }
-
-  Result<AddOutcome> upload(ReleaseService::NextPart next, std::optional<std::string> sha256 = {}) {
-    return run(store.loop, service->upload(store.user, std::move(next), std::move(sha256)));
-  }
-  std::set<std::string> files() const {
-    std::set<std::string> names;
-    for (const auto& entry : fs::recursive_directory_iterator(dir)) {
-      if (entry.is_regular_file()) names.insert(entry.path().lexically_relative(dir).string());
-    }
-    return names;
-  }
-  void check_nothing() {
-    CHECK(files().empty());
-    CHECK(service->count(store.user, {}) == 0U);
-  }
-
- private:
-  TemporaryFolder folder_;
-
- public:
-  test::Store store;
-  std::string dir;
-  std::unique_ptr<ReleaseService> service;
-};
+using test::sending;
+using test::sha256_of;
 
 // No file of this process may grow beyond `bytes`: a disk that is full for the bundle, and not for the database.
 class SmallDisk {
@@ -121,13 +54,22 @@ class FailingReleases final : public Releases {
   Result<Release> latest(const std::string&, const std::string&) override {
     return Fail({Code::release_not_found, "", {}, {}});
   }
-  Task<Result<AddOutcome>> add(Release release, std::function<Result<void>(const Release&)> place) override {
+  Result<std::vector<std::string>> paths() override { return std::vector<std::string>(); }
+  Task<Result<AddOutcome>> add(AddRelease add) override {
+    Release release = std::move(add.release);
     release.version = 1;
     release.r2_path = release.user_uuid + "/v1.tar.gz";
-    const auto placed = place(release);
+    const auto placed = add.place(release);
     REQUIRE(placed);
     after_(release);
     co_return Fail({Code::insufficient_storage, "the disk is full", {}, {}});
+  }
+  Task<Result<Release>> remove(std::string, std::uint64_t, AuditRecord) override {
+    co_return Fail({Code::release_not_found, "", {}, {}});
+  }
+  Task<void> between(std::function<void()> work) override {
+    work();
+    co_return;
   }
 
  private:
@@ -137,7 +79,7 @@ class FailingReleases final : public Releases {
 }  // namespace
 
 TEST_CASE("An upload in parts becomes a numbered release with a file of exactly its bytes") {
-  Fixture fixture;
+  ReleaseHost fixture;
   const std::string bytes = bundle();
   std::vector<std::string> parts;
   for (const char byte : bytes) parts.emplace_back(1, byte);
@@ -161,7 +103,7 @@ TEST_CASE("An upload in parts becomes a numbered release with a file of exactly 
 }
 
 TEST_CASE("The same bytes again are the same release; others are a new one") {
-  Fixture fixture;
+  ReleaseHost fixture;
   REQUIRE(fixture.upload(sending({bundle("1")})));
   const auto again = fixture.upload(sending({bundle("1")}));
   REQUIRE(again);
@@ -180,7 +122,7 @@ TEST_CASE("The same bytes again are the same release; others are a new one") {
 }
 
 TEST_CASE("An upload that breaks off after any part leaves neither file nor row") {
-  Fixture fixture;
+  ReleaseHost fixture;
   const std::string bytes = bundle();
   for (std::size_t parts = 0; parts < 4; ++parts) {
     std::vector<std::string> some;
@@ -194,7 +136,7 @@ TEST_CASE("An upload that breaks off after any part leaves neither file nor row"
 }
 
 TEST_CASE("What is no bundle, is cut short or is not what was announced leaves neither file nor row") {
-  Fixture fixture;
+  ReleaseHost fixture;
   const std::string bytes = bundle();
   Code code = Code::invalid_bundle;
   std::vector<std::string> parts;
@@ -218,7 +160,7 @@ TEST_CASE("What is no bundle, is cut short or is not what was announced leaves n
 }
 
 TEST_CASE("A disk that is full in the middle of an upload leaves neither file nor row") {
-  Fixture fixture;
+  ReleaseHost fixture;
   const std::string block = random_bytes(1 << 20);
   {
     const SmallDisk small(1536 << 10);
@@ -231,7 +173,7 @@ TEST_CASE("A disk that is full in the middle of an upload leaves neither file no
 }
 
 TEST_CASE("A bundle that cannot be put in its place leaves neither file nor row, and its number is not lost") {
-  Fixture fixture;
+  ReleaseHost fixture;
   // A file stands where the account's folder would be: that refuses root as well.
   test::write_file(fixture.dir + "/" + fixture.store.user, "in the way");
   const auto refused = fixture.upload(sending({bundle()}));
@@ -245,7 +187,7 @@ TEST_CASE("A bundle that cannot be put in its place leaves neither file nor row,
 }
 
 TEST_CASE("A transaction that fails after the file was placed leaves no file, and never takes another upload's") {
-  Fixture fixture;
+  ReleaseHost fixture;
   bool has_other = false;
   SUBCASE("nobody else came") {}
   SUBCASE("another upload has got the number, and put its own file there") { has_other = true; }
@@ -254,15 +196,15 @@ TEST_CASE("A transaction that fails after the file was placed leaves no file, an
     test::write_file(fixture.dir + "/other", "other");
     fs::rename(fixture.dir + "/other", fixture.dir + "/" + release.r2_path);
   });
-  ReleaseService service(fixture.store.loop, rows, fixture.dir);
-  const auto refused = run(fixture.store.loop, service.upload("u", sending({bundle()}), {}));
+  const auto service = fixture.make(rows, fixture.dir);
+  const auto refused = run(fixture.store.loop, service->upload(at_socket("u"), sending({bundle()}), {}));
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Code::insufficient_storage);
   CHECK(fixture.files() == (has_other ? std::set<std::string>{"u/v1.tar.gz"} : std::set<std::string>()));
 }
 
 TEST_CASE("A releases folder that is gone fails the upload and says where") {
-  Fixture fixture;
+  ReleaseHost fixture;
   fs::remove_all(fixture.dir);
   const auto refused = fixture.upload(sending({bundle()}));
   REQUIRE_FALSE(refused);
@@ -270,13 +212,13 @@ TEST_CASE("A releases folder that is gone fails the upload and says where") {
 }
 
 TEST_CASE("A hundred uploads at once get a hundred numbers and each its own file") {
-  Fixture fixture;
+  ReleaseHost fixture;
   std::vector<Result<AddOutcome>> outcomes(100);
   struct Keep {
     static Task<void> into(Task<Result<AddOutcome>> upload, Result<AddOutcome>& to) { to = co_await upload; }
   };
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    auto upload = fixture.service->upload(fixture.store.user, sending({bundle(std::to_string(i))}), {});
+    auto upload = fixture.service->upload(at_socket(fixture.store.user), sending({bundle(std::to_string(i))}), {});
     fixture.store.loop.spawn(Keep::into(std::move(upload), outcomes[i]),
                              [](std::exception_ptr) { FAIL("an upload threw"); });
   }
@@ -293,7 +235,7 @@ TEST_CASE("A hundred uploads at once get a hundred numbers and each its own file
 }
 
 TEST_CASE("What interrupted uploads left is removed at the next start, and nothing else") {
-  Fixture fixture;
+  ReleaseHost fixture;
   REQUIRE(fixture.upload(sending({bundle()})));
   test::write_file(fixture.dir + "/.incoming-1", "left");
   test::write_file(fixture.dir + "/.incoming-2", "left");
@@ -303,9 +245,9 @@ TEST_CASE("What interrupted uploads left is removed at the next start, and nothi
 }
 
 TEST_CASE("A releases folder that cannot be made is an error") {
-  Fixture fixture;
-  ReleaseService nowhere(fixture.store.loop, *fixture.store.release_rows, fixture.dir + "/absent/releases");
-  CHECK_FALSE(nowhere.prepare());
+  ReleaseHost fixture;
+  const auto nowhere = fixture.make(*fixture.store.release_rows, fixture.dir + "/absent/releases");
+  CHECK_FALSE(nowhere->prepare());
 }
 
 }  // namespace leger

@@ -104,15 +104,24 @@ struct Column {
   std::size_t number_bits = 0;  // how wide a number is; 0: bytes
 };
 
+// Finds the row by what does not change, since `where` may not find it any more: by its rowid, which the number of a
+// key is, or where there is none by another of its columns that no other row has the same of.
+std::string stays(Intruder& intruder, const Column& column, const std::string& where) {
+  const std::string table = column.table;
+  const std::string name = column.name;
+  if (table == "data_keys" && name == "key_id") return where;
+  std::string other = "rowid";
+  if (table == "secret_versions") other = name == "nonce" ? "hex(tag)" : "hex(nonce)";
+  return " WHERE " + other + " = '" + intruder.read("SELECT " + other + " FROM " + table + where) + "'";
+}
+
 // Turns each bit of a column in the row where `where` holds, calls `judge`, and turns it back.
 void turn_bits(Intruder& intruder, const Column& column, const std::string& where, const std::function<void()>& judge) {
   CAPTURE(column.table);
   CAPTURE(column.name);
   const std::string table = column.table;
   const std::string original = intruder.read(std::string("SELECT ") + column.name + " FROM " + table + where);
-  // By its rowid, since `where` may not find it any more; but the number of a key is its rowid.
-  const bool is_rowid = table == "data_keys" && column.name == std::string_view("key_id");
-  const std::string row = is_rowid ? where : " WHERE rowid = " + intruder.read("SELECT rowid FROM " + table + where);
+  const std::string row = stays(intruder, column, where);
   const auto write = [&](const std::string& value) {
     intruder.execute("UPDATE " + table + " SET " + column.name + " = " + value + row);
   };

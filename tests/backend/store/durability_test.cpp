@@ -8,7 +8,6 @@ using namespace leger::test;
 
 namespace {
 
-
 Database::Work add_number(std::int64_t number) {
   return [number](Connection& connection) {
     return connection.prepare("INSERT INTO numbers VALUES (?1)").bind(1, number).run();

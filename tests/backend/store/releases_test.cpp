@@ -3,56 +3,10 @@
 #include <atomic>
 #include <set>
 
-#include "tests/backend/store/fixture.h"
+#include "tests/backend/store/release_store.h"
 
 using namespace leger;
 using namespace leger::test;
-
-namespace {
-
-Result<void> place_nothing(const Release&) { return {}; }
-
-struct ReleaseStore : Store {
-  ReleaseStore() {
-    add_user(kAlice);
-    add_user(kBob);
-  }
-  SqliteReleases releases() { return SqliteReleases(database()); }
-
-  // A release of which `bytes` tells the content.
-  Release release(const std::string& user, const std::string& name, int bytes) {
-    std::string sha256 = std::to_string(bytes);
-    sha256.insert(0, 64 - sha256.size(), '0');
-    return {.id = "release-" + std::to_string(++made_),
-            .user_uuid = user,
-            .deployment_name = name,
-            .r2_path = {},
-            .bundle_size_bytes = 15'360,
-            .sha256 = sha256,
-            .created_at = kNow,
-            .files = {"app.container", "conf/app.conf"},
-            .services = {"app"},
-            .secrets_required = {}};
-  }
-  Result<AddOutcome> add(Release added, std::function<Result<void>(const Release&)> place = place_nothing) {
-    SqliteReleases releases(database());
-    return run(releases.add(std::move(added), std::move(place)));
-  }
-  Result<AddOutcome> add(const std::string& user, const std::string& name, int bytes) {
-    return add(release(user, name, bytes));
-  }
-  std::string versions(const ReleaseQuery& query) {
-    std::string joined;
-    const auto all = releases().list(query).value();
-    for (const Release& listed : all) joined += std::to_string(listed.version) + " ";
-    return joined;
-  }
-
- private:
-  int made_ = 0;
-};
-
-}  // namespace
 
 TEST_CASE("a release comes back whole, by number and as the latest") {
   ReleaseStore store;
@@ -167,11 +121,11 @@ TEST_CASE("200 uploads at once get 200 numbers without a gap, and each its own f
   Several<Result<AddOutcome>> tasks(store.loop());
   std::set<std::string> paths;  // of the writer's thread alone
   for (int i = 0; i < 200; ++i) {
-    tasks.start(releases.add(store.release(kAlice, "app" + std::to_string(i % 7), i),
-                             [&paths](const Release& release) -> Result<void> {
-                               paths.insert(release.r2_path);
-                               return {};
-                             }));
+    tasks.start(releases.add(store.request(store.release(kAlice, "app" + std::to_string(i % 7), i),
+                                           [&paths](const Release& release) -> Result<void> {
+                                             paths.insert(release.r2_path);
+                                             return {};
+                                           })));
   }
   std::set<std::uint64_t> numbers;
   for (const auto& outcome : tasks.finish()) numbers.insert(outcome.value().release.version);
@@ -185,7 +139,7 @@ TEST_CASE("the same bytes uploaded 50 times at once are one release") {
   ReleaseStore store;
   SqliteReleases releases(store.database());
   Several<Result<AddOutcome>> tasks(store.loop());
-  for (int i = 0; i < 50; ++i) tasks.start(releases.add(store.release(kAlice, "app", 1), place_nothing));
+  for (int i = 0; i < 50; ++i) tasks.start(releases.add(store.request(store.release(kAlice, "app", 1))));
   int created = 0;
   for (const auto& outcome : tasks.finish()) {
     CHECK(outcome.value().release.version == 1);

@@ -1,5 +1,6 @@
 #include "cli/api_client.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -11,6 +12,7 @@ namespace leger {
 namespace {
 
 constexpr std::size_t kMaxAnswerBytes = std::size_t{8} << 20;
+constexpr std::size_t kMaxErrorBytes = std::size_t{64} << 10;  // a refusal in place of a small file
 
 // The code of the contract that stands for a status whose own code this leger does not know.
 Code code_of_status(int status) {
@@ -49,25 +51,49 @@ std::optional<Error> error_of(const Json& envelope, int status) {
 ApiClient::ApiClient(Target target, const Patience& patience, std::optional<Secret> token)
     : target_(std::move(target)), patience_(patience), token_(std::move(token)) {}
 
-Result<ApiAnswer> ApiClient::send(ApiRequest request) {
-  HttpRequest http{.method = std::move(request.method),
-                   .url = target_.url + request.path,
+HttpRequest ApiClient::prepare(std::string method, const std::string& path, std::uint64_t extra_ms) const {
+  HttpRequest http{.method = std::move(method),
+                   .url = target_.url + path,
                    .unix_socket = target_.unix_socket,
                    .headers = {"Accept: application/json"},
                    .body = std::nullopt,
                    .max_body_bytes = kMaxAnswerBytes,
                    .connect_timeout_ms = patience_.answer_ms,
-                   .timeout_ms = patience_.answer_ms + request.extra_ms};
+                   .timeout_ms = patience_.answer_ms + extra_ms,
+                   .on_upload = {},
+                   .on_received = {}};
+  if (token_) http.headers.push_back("Authorization: Bearer " + std::string(token_->reveal()));
+  return http;
+}
+
+Result<ApiAnswer> ApiClient::send(ApiRequest request) {
+  HttpRequest http = prepare(std::move(request.method), request.path, request.extra_ms);
+  http.on_upload = std::move(request.on_upload);
   if (!request.content_type.empty()) {
     http.headers.push_back("Content-Type: " + request.content_type);
     http.body = std::string(request.body.reveal());
   }
-  if (token_) http.headers.push_back("Authorization: Bearer " + std::string(token_->reveal()));
   auto response = wait_for(*loop_, http_->send(std::move(http)));
   if (!response) return Fail(no_answer(response.error()));
   auto answer = read(*response);
   wipe(response->body);  // it may have been a secret's value
   return answer;
+}
+
+Result<std::string> ApiClient::fetch(BytesRequest request) {
+  HttpRequest http = prepare("GET", request.path, request.extra_ms);
+  http.headers.front() = "Accept: */*";
+  http.max_body_bytes = std::max(request.max_bytes, kMaxErrorBytes);
+  http.on_received = std::move(request.on_received);
+  auto response = wait_for(*loop_, http_->send(std::move(http)));
+  if (!response) return Fail(no_answer(response.error()));
+  if (response->status == 200 && response->body.size() > request.max_bytes) {
+    return Fail(garbled("its answer is longer than " + std::to_string(request.max_bytes) + " bytes"));
+  }
+  if (response->status == 200) return std::move(response->body);
+  const auto refused = read(*response);
+  return Fail(refused ? garbled("its answer with status " + std::to_string(response->status) + " holds no file")
+                      : refused.error());
 }
 
 Result<ApiAnswer> ApiClient::read(const HttpResponse& response) const {

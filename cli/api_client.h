@@ -3,7 +3,9 @@
 // legerd as the commands see it: one request, one answer, both dialects of the envelope taken off. Waits for each
 // answer by running its own loop, so the commands are plain functions. Owned by run(), one thread.
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,7 +27,16 @@ struct ApiRequest {
   std::string path;          // begins with a slash, encoded
   std::string content_type;  // empty: no body
   Secret body;
-  std::uint64_t extra_ms = 0;  // beyond the usual time for an answer
+  std::uint64_t extra_ms = 0;                                   // beyond the usual time for an answer
+  std::function<void(std::uint64_t, std::uint64_t)> on_upload;  // bytes of the body that have gone, of how many
+};
+
+// For an answer that is bytes, not an envelope.
+struct BytesRequest {
+  std::string path;           // begins with a slash, encoded
+  std::size_t max_bytes = 0;  // of the answer; a longer one is an error
+  std::uint64_t extra_ms = 0;
+  std::function<void(std::size_t bytes)> on_received;  // the bytes so far; empty: nobody
 };
 
 struct ApiAnswer {
@@ -47,7 +58,10 @@ class ApiClient {
   Result<Json> remove(std::string path);
   Result<Json> post(std::string path, const Json& body);
 
-  // Closes every connection, before this process becomes another program: libcurl leaves them open for that. Nothing is
+  // The bytes that a GET gives, whole; the error as that of send().
+  Result<std::string> fetch(BytesRequest request);
+
+  // Closes every connection, so that legerd is not kept waiting by a process that becomes another program. Nothing is
   // asked any more.
   void close();
 
@@ -55,6 +69,7 @@ class ApiClient {
   Error garbled(std::string_view what) const;
 
  private:
+  HttpRequest prepare(std::string method, const std::string& path, std::uint64_t extra_ms) const;
   Result<ApiAnswer> read(const HttpResponse& response) const;
   Error with_sign_in_advice(Error error) const;
   Error no_answer(const Error& why) const;

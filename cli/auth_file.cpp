@@ -183,12 +183,11 @@ Result<void> forget_auth(const Io& io, const std::vector<std::string>& urls) {
   return {};
 }
 
-Result<Secret> stored_token(const Io& io, const std::string& url) {
+Result<Secret> stored_token(const Io& io, const std::string& url, std::string none) {
   const auto file = load_auth(io);
   if (!file) return Fail(file.error());
   const StoredAuth* auth = file->find(url);
-  if (auth == nullptr)
-    return Fail({Code::invalid_token, "not authenticated", "Authenticate with: leger auth login", {}});
+  if (auth == nullptr) return Fail({Code::invalid_token, std::move(none), "Authenticate with: leger auth login", {}});
   if (auth->is_expired(SystemClock().wall_seconds())) {
     return Fail({Code::invalid_token, "Token expired", "Re-authenticate with: leger auth login", {}});
   }

@@ -69,6 +69,7 @@ Result<void> store_auth(const Io& io, const std::string& url, StoredAuth auth);
 Result<void> forget_auth(const Io& io, const std::vector<std::string>& urls);
 
 // The stored token of a server, invalid_token where there is none or where it has expired by our own clock.
-Result<Secret> stored_token(const Io& io, const std::string& url);
+// `none` is what the error says where there is none.
+Result<Secret> stored_token(const Io& io, const std::string& url, std::string none = "not authenticated");
 
 }  // namespace leger

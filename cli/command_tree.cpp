@@ -26,6 +26,10 @@ void CommandTree::on(CLI::App* command, std::function<int(const Context&)> actio
   server_commands_.push_back({command, std::move(action), token});
 }
 
+void CommandTree::on_local(CLI::App* command, std::function<int(const Io&, Output&)> action) {
+  local_commands_.push_back({command, std::move(action)});
+}
+
 const Error* CommandTree::unexpected(const CLI::App* command) const {
   const auto found = unexpected_.find(command);
   return found == unexpected_.end() ? nullptr : &found->second;

@@ -15,8 +15,15 @@
 
 namespace leger {
 
-// Whether a command presents the token that is stored for the server; the Unix socket needs none.
-enum class Token { needed, none };
+// Whether a command presents the token that is stored for the server; the Unix socket needs none. needed_for_source:
+// what it asks of the server is a source of releases, and is named as that where there is no token.
+enum class Token { needed, needed_for_source, none };
+
+// A command that needs no server.
+struct LocalCommand {
+  CLI::App* command;
+  std::function<int(const Io&, Output&)> action;
+};
 
 struct ServerCommand {
   CLI::App* command;
@@ -30,6 +37,7 @@ class CommandTree {
 
   CLI::App& app() { return app_; }
   const std::vector<ServerCommand>& server_commands() const { return server_commands_; }
+  const std::vector<LocalCommand>& local_commands() const { return local_commands_; }
 
   CLI::App* add(CLI::App* parent, const std::string& name, const std::string& description, const std::string& examples);
   // A command that is nothing without one of its own commands.
@@ -38,6 +46,9 @@ class CommandTree {
   // What `command` does. Of a command and one below it, the lower is declared first.
   void on(CLI::App* command, std::function<int(const Context&)> action, Token token = Token::needed);
 
+  // The same for a command that needs no server: none is looked for.
+  void on_local(CLI::App* command, std::function<int(const Io&, Output&)> action);
+
   // What to say of an argument too many of `command`, where it must not be shown or something better is known.
   void on_unexpected(const CLI::App* command, Error error) { unexpected_[command] = std::move(error); }
   const Error* unexpected(const CLI::App* command) const;
@@ -45,6 +56,7 @@ class CommandTree {
  private:
   CLI::App app_;
   std::vector<ServerCommand> server_commands_;
+  std::vector<LocalCommand> local_commands_;
   std::map<const CLI::App*, Error> unexpected_;
 };
 
@@ -56,6 +68,9 @@ void declare_secrets(CommandTree& tree);
 // `command` is what stood behind `--`, there once the command line was read.
 void declare_run(CommandTree& tree, const std::vector<std::string>& command);
 void declare_audit(CommandTree& tree);
+void declare_releases(CommandTree& tree);
+// download, delete and diff, in the group that is there.
+void declare_kept_releases(CommandTree& tree);
 void declare_admin(CommandTree& tree);
 
 }  // namespace leger

@@ -18,7 +18,6 @@
 #include "cli/login.h"
 #include "cli/open.h"
 #include "cli/output.h"
-#include "cli/releases.h"
 #include "cli/sign_in.h"
 #include "cli/status.h"
 #include "cli/target.h"
@@ -56,13 +55,14 @@ class CommandLine {
         "These flags may stand before or after the command. COMMAND --help tells more.\n\n"
         "Examples:\n"
         "  echo \"$KEY\" | leger secrets set openai_api_key -\n"
-        "  leger releases upload bundle.tar.gz\n"
+        "  leger releases upload ./hello\n"
         "  leger deploy install latest\n"
         "  leger status\n");
     declare_secrets(tree_);
     declare_run(tree_, command_);
     declare_audit(tree_);
-    declare_releases();
+    declare_releases(tree_);
+    declare_kept_releases(tree_);
     declare_deploy();
     declare_auth();
     declare_sign_in_by_page();
@@ -90,32 +90,15 @@ class CommandLine {
   }
 
  private:
-  void declare_releases() {
-    CLI::App* group = tree_.add_group("releases", "Manage release bundles",
-                                      "  leger releases upload bundle.tar.gz\n  leger releases list\n");
-    CLI::App* upload = tree_.add(group, "upload", "Upload a bundle as a new release",
-                                 "  tar -czf hello.tar.gz -C hello .\n  leger releases upload hello.tar.gz\n");
-    upload->add_option("file", file_, "The .tar.gz")->required();
-    tree_.on(upload, [this](const Context& context) { return upload_release(context, file_); });
-
-    CLI::App* list =
-        tree_.add(group, "list", "List releases, newest first", "  leger releases list --name hello --limit 5\n");
-    list->add_option("--name", releases_.name, "Only those of this app")->type_name("APP");
-    list->add_option("--limit", releases_.limit, "At most so many")->check(positive)->type_name("N");
-    tree_.on(list, [this](const Context& context) { return list_releases(context, releases_); });
-
-    CLI::App* show = tree_.add(group, "show", "Show a release", "  leger releases show\n  leger releases show 3\n");
-    show->add_option("version", version_, "Its number, or latest (the default)");
-    tree_.on(show, [this](const Context& context) { return show_release(context, version_); });
-  }
-
   void declare_deploy() {
     CLI::App* group =
         tree_.add_group("deploy", "Put releases on the host", "  leger deploy install\n  leger deploy remove\n");
     CLI::App* install = tree_.add(group, "install", "Deploy a release and wait until it runs",
                                   "  leger deploy install\n  leger deploy install 3\n  leger deploy install hello@2\n");
     install->add_option("release", release_, "VERSION, latest (the default), NAME or NAME@VERSION");
-    tree_.on(install, [this](const Context& context) { return leger::install(context, release_); });
+    tree_.on(
+        install, [this](const Context& context) { return leger::install(context, release_); },
+        Token::needed_for_source);
 
     CLI::App* list = tree_.add(group, "list", "List deployments, newest first", "  leger deploy list\n");
     tree_.on(list, [](const Context& context) { return list_deployments(context); });
@@ -170,6 +153,9 @@ class CommandLine {
 
   int call(Output& output) {
     if (check_config_->parsed()) return check_config(io_, output, file_);
+    for (const LocalCommand& command : tree_.local_commands()) {
+      if (command.command->parsed()) return command.action(io_, output);
+    }
     const auto target = find_target(server_flags(), io_);
     if (!target && target.error().code == Code::unavailable && auth_status_->parsed()) return show_no_auth(output, io_);
     if (!target) {
@@ -187,8 +173,10 @@ class CommandLine {
     const auto fine = check_target(target);
     if (!fine) return output.fail(fine.error());
     std::optional<Secret> token;
-    if (command.token == Token::needed && !target.is_socket()) {
-      auto stored = stored_token(io_, target.url);
+    if (command.token != Token::none && !target.is_socket()) {
+      auto stored = command.token == Token::needed_for_source
+                        ? stored_token(io_, target.url, target.shown() + " source requires authentication")
+                        : stored_token(io_, target.url);
       if (!stored) return output.fail(stored.error());
       token = std::move(*stored);
     }
@@ -259,10 +247,8 @@ class CommandLine {
   std::string socket_text_;
   CLI::Option* server_flag_ = nullptr;
   CLI::Option* socket_flag_ = nullptr;
-  ListReleasesOptions releases_;
   RemoveOptions remove_;
   std::string file_;
-  std::string version_ = "latest";
   std::string release_ = "latest";
   bool no_browser_ = false;
   CLI::App* check_config_ = nullptr;

@@ -1,8 +1,6 @@
 #include "cli/deploy.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -10,49 +8,11 @@
 
 #include "backend/base/text.h"
 #include "cli/follow.h"
-#include "cli/releases.h"
+#include "cli/release_ref.h"
 #include "cli/status.h"
 
 namespace leger {
 namespace {
-
-// What `NAME@VERSION` and its short forms say.
-struct ReleaseChoice {
-  std::string name;                      // empty: of any app
-  std::optional<std::uint64_t> version;  // nothing: the newest
-};
-
-std::optional<ReleaseChoice> parse_choice(const std::string& text) {
-  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  const std::size_t at = text.find('@');
-  ReleaseChoice choice;
-  if (at != std::string::npos) choice.name = text.substr(0, at);
-  if (at == std::string::npos && !digits && text != "latest") choice.name = text;
-  if (at == 0 || (choice.name.empty() && !digits && text != "latest")) return std::nullopt;
-  const std::string version = at == std::string::npos ? (digits ? text : "latest") : text.substr(at + 1);
-  if (version == "latest") return choice;
-  choice.version = parse_number(version);
-  if (choice.version.value_or(0) == 0) return std::nullopt;
-  return choice;
-}
-
-// The version that is meant, as legerd has it.
-Result<std::int64_t> resolve(ApiClient& api, const ReleaseChoice& choice) {
-  const std::string which = choice.version ? std::to_string(*choice.version) : "latest";
-  const bool by_name = !choice.version && !choice.name.empty();
-  auto release = api.get("/api/releases/" + which + (by_name ? "?name=" + percent_encode(choice.name) : ""));
-  if (!release) return Fail(with_upload_hint(release.error()));
-  const auto version = integer_field(*release, "version");
-  if (!version) return Fail(api.garbled("it names no version"));
-  const std::string name = text_field(*release, "deployment_name").value_or("");
-  if (!choice.name.empty() && name != choice.name) {
-    return Fail({Code::release_not_found,
-                 "Release " + which + " is of " + in_quotes(name) + ", not of " + in_quotes(choice.name) + ".",
-                 "List the releases of the app:\n  leger releases list --name " + escape_controls(choice.name),
-                 {}});
-  }
-  return *version;
-}
 
 void print_ports(const Context& context, const std::string& app) {
   const auto data = fetch_services(context.api);
@@ -103,16 +63,11 @@ Result<std::string> only_app(ApiClient& api) {
 
 int install(const Context& context, const std::string& release) {
   Output& output = context.output;
-  const auto choice = parse_choice(release);
-  if (!choice) {
-    return output.usage({Code::invalid_request,
-                         in_quotes(release) + " names no release.",
-                         "Give a version, latest, NAME or NAME@VERSION:\n  leger releases list",
-                         {}});
-  }
-  const auto version = resolve(context.api, *choice);
-  if (!version) return output.fail(version.error());
-  const auto deployment = await_end(context, context.api.post("/api/deployments", Json{{"version", *version}}));
+  const auto ref = parse_release_ref(release);
+  if (!ref) return output.usage(ref.error());
+  const auto found = find_release(context.api, *ref);
+  if (!found) return output.fail(found.error());
+  const auto deployment = await_end(context, context.api.post("/api/deployments", Json{{"version", found->version}}));
   if (!deployment) return output.fail(deployment.error());
   output.success(shown(*deployment, "name") + " v" + shown(*deployment, "version") + " deployed");
   if (!output.is_json()) print_ports(context, text_field(*deployment, "name").value_or(""));

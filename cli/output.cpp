@@ -79,6 +79,8 @@ std::string_view escape_sequence(Colour colour) {
       return "\x1b[31m";
     case Colour::yellow:
       return "\x1b[33m";
+    case Colour::cyan:
+      return "\x1b[36m";
     case Colour::none:
       return "";
   }
@@ -90,8 +92,8 @@ std::string_view escape_sequence(Colour colour) {
 Output::Output(const Io& io, Style style)
     : io_(io),
       style_(style),
-      colours_(style == Style::text && !io.variable("NO_COLOR") && io.variable("TERM") != "dumb" &&
-               isatty(io.out) == 1) {}
+      is_terminal_(isatty(io.out) == 1),
+      colours_(style == Style::text && !io.variable("NO_COLOR") && io.variable("TERM") != "dumb" && is_terminal_) {}
 
 void Output::line(std::string_view text) {
   if (!is_json()) write_out(escaped_lines(text) + "\n");
@@ -126,6 +128,18 @@ void Output::table(const std::vector<Row>& rows) {
   }
 }
 
+void Output::content(std::string_view text, Colour colour) {
+  if (is_json()) return;
+  std::string line(text);
+  if (is_terminal_) {
+    line.clear();
+    for (const std::string_view part : split(text, '\t')) {
+      line += (part.data() == text.data() ? "" : "\t") + escape_controls(part);
+    }
+  }
+  write_out(painted(line, colour) + "\n");
+}
+
 void Output::data(const Json& value) {
   if (!is_json()) return;
   std::string text = json_line(value);
@@ -154,6 +168,15 @@ int Output::usage(const Error& error) {
 
 void Output::warning(std::string_view text) {
   write_err(is_json() ? json_line(Json{{"warning", text}}) : "Warning: " + escaped_lines(text) + "\n");
+}
+
+void Output::note(std::string_view text) {
+  write_err(is_json() ? json_line(Json{{"note", text}}) : "Note: " + escaped_lines(text) + "\n");
+}
+
+void Output::progress(std::string_view text) {
+  if (is_json() || io_.variable("TERM") == "dumb" || isatty(io_.err) != 1) return;
+  write_err("\r" + escape_controls(text) + "\x1b[K");
 }
 
 void Output::prompt(std::string_view text) { write_err(escaped_lines(text)); }

@@ -20,7 +20,7 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
 enum class Style { text, json };
-enum class Colour { none, green, red, yellow };
+enum class Colour { none, green, red, yellow, cyan };
 
 struct Cell {
   // Implicit, so that a row is written as its texts.
@@ -45,6 +45,9 @@ class Output {
   void verdict(std::string_view text, Colour colour);
   // Text style: rows with aligned columns.
   void table(const std::vector<Row>& rows);
+  // Text style: one line of somebody's file. On a terminal control bytes other than tabs are escaped, elsewhere the
+  // line goes out as it is, for other programs.
+  void content(std::string_view text, Colour colour);
   // JSON style: the value on one line, in ASCII, so that nothing in it steers a terminal.
   void data(const Json& value);
   // Either style: exactly these bytes.
@@ -54,8 +57,13 @@ class Output {
   int fail(const Error& error);
   int usage(const Error& error);
   void warning(std::string_view text);
+  void note(std::string_view text);
   // To standard error, where the user looks while standard output is redirected.
   void prompt(std::string_view text);
+
+  // Text style, and only where standard error is a terminal that can: shows `text` in the place of what the last call
+  // showed. Empty: takes it away.
+  void progress(std::string_view text);
 
   // Asks `question` on the terminal. Nothing where the user agrees; else the exit code to leave with: 0 after a no, 2
   // where there is no terminal, with the advice to give `flag`.
@@ -74,6 +82,7 @@ class Output {
 
   const Io& io_;
   Style style_;
+  bool is_terminal_;
   bool colours_;
   int out_problem_ = 0;  // errno of the first write to standard output that failed
 };

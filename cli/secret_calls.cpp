@@ -10,6 +10,7 @@
 namespace leger {
 namespace {
 
+constexpr std::size_t kPage = 10'000;                     // secrets in one answer, which are about a megabyte
 constexpr std::string_view kShortEscapes = "\b\t\n\f\r";  // of JSON, two bytes each
 
 // Text that JSON makes at most twice as long, so that the longest value still fits into a body that legerd takes.
@@ -65,6 +66,27 @@ Result<Json> put_secret(ApiClient& api, const std::string& name, const Secret& v
   if (!answer) return Fail(with_seed_text(answer.error(), name));
   if (!text_field(answer->data, "message")) return Fail(api.garbled("it does not say what became of the secret"));
   return std::move(answer->data);
+}
+
+Result<Json> fetch_secret_list(ApiClient& api) {
+  const std::string path = "/api/secrets/list?limit=" + std::to_string(kPage);
+  std::string last;
+  Json all = Json::array();
+  for (;;) {
+    auto data = api.get(path + (last.empty() ? "" : "&after=" + percent_encode(last)));
+    if (!data) return Fail(data.error());
+    const auto page = data->find("secrets");
+    if (page == data->end() || !page->is_array()) return Fail(api.garbled("it sends no list of secrets"));
+    const std::size_t count = page->size();
+    for (Json& secret : *page) all.push_back(std::move(secret));
+    if (count < kPage) {
+      *page = std::move(all);
+      return data;
+    }
+    auto name = text_field(all.back(), "name");
+    if (!name || *name <= last) return Fail(api.garbled("its list of secrets is not in order"));
+    last = *std::move(name);
+  }
 }
 
 Result<Json> fetch_secret(ApiClient& api, const std::string& name, std::optional<std::uint64_t> version) {

@@ -30,6 +30,9 @@ Error with_version_text(Error error, const std::string& name, std::uint64_t vers
 Result<Json> put_secret(ApiClient& api, const std::string& name, const Secret& value,
                         std::optional<std::uint64_t> if_version = std::nullopt);
 
+// legerd's data with all secrets in its `secrets`, which is a list: asked for in pages, since a list may be long.
+Result<Json> fetch_secret_list(ApiClient& api);
+
 // legerd's data with the value in it, to be taken out with take_value(); without `version` the current one.
 Result<Json> fetch_secret(ApiClient& api, const std::string& name, std::optional<std::uint64_t> version = std::nullopt);
 

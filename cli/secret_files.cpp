@@ -54,12 +54,10 @@ Error import_error(const std::vector<DotenvEntry>& entries, std::size_t failed, 
 }
 
 Result<std::vector<std::string>> fetch_names(ApiClient& api) {
-  const auto data = api.get("/api/secrets/list");
+  const auto data = fetch_secret_list(api);
   if (!data) return Fail(data.error());
-  const auto secrets = data->find("secrets");
-  if (secrets == data->end() || !secrets->is_array()) return Fail(api.garbled("it sends no list of secrets"));
   std::vector<std::string> names;
-  for (const Json& secret : *secrets) {
+  for (const Json& secret : (*data)["secrets"]) {
     auto name = text_field(secret, "name");
     if (!name) return Fail(api.garbled("a secret of its list has no name"));
     names.push_back(*std::move(name));

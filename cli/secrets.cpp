@@ -59,24 +59,21 @@ int set_secret(const Context& context, const SetSecretOptions& options) {
 
 int list_secrets(const Context& context) {
   Output& output = context.output;
-  const auto data = context.api.get("/api/secrets/list");
+  const auto data = fetch_secret_list(context.api);
   if (!data) return output.fail(data.error());
-  const auto secrets = data->find("secrets");
-  if (secrets == data->end() || !secrets->is_array()) {
-    return output.fail(context.api.garbled("it sends no list of secrets"));
-  }
+  const Json& secrets = (*data)["secrets"];
   output.data(*data);
-  if (secrets->empty()) {
+  if (secrets.empty()) {
     output.line("No secrets configured\n\nAdd secrets with: leger secrets set <name> <value>");
     return kDone;
   }
   std::vector<Row> rows{{Cell("Name"), Cell("Created"), Cell("Updated"), Cell("Version")}};
-  for (const Json& secret : *secrets) {
+  for (const Json& secret : secrets) {
     rows.push_back(
         {shown(secret, "name"), day(secret, "created_at"), day(secret, "updated_at"), shown(secret, "version")});
   }
   output.table(rows);
-  output.line("\nTotal: " + std::to_string(secrets->size()) + " secrets");
+  output.line("\nTotal: " + std::to_string(secrets.size()) + " secrets");
   return kDone;
 }
 

@@ -47,8 +47,13 @@ TEST_CASE("every command has help with examples, and help asks no server") {
       {"admin", "rotate-kek"},
       {"releases"},
       {"releases", "upload"},
+      {"releases", "validate"},
+      {"releases", "pack"},
       {"releases", "list"},
       {"releases", "show"},
+      {"releases", "download"},
+      {"releases", "delete"},
+      {"releases", "diff"},
       {"deploy"},
       {"deploy", "install"},
       {"deploy", "list"},
@@ -79,7 +84,7 @@ TEST_CASE("every command has help with examples, and help asks no server") {
 
 TEST_CASE("global flags stand before or after the command") {
   Harness harness;
-  harness.api->reply("GET /api/secrets/list", 200, success(R"({"secrets":[]})"));
+  harness.api->reply("GET /api/secrets/list?limit=10000", 200, success(R"({"secrets":[]})"));
   const std::string socket = harness.folder / "leger/legerd.sock";
   harness.io.environment.erase("XDG_RUNTIME_DIR");
   for (const Arguments& arguments :
@@ -110,7 +115,7 @@ TEST_CASE("what is unknown or missing on the command line is exit 2 with a hint"
       {{"secrets", "get", "a", "list"}, "leger secrets get knows no argument \"list\".", "leger secrets get --help"},
       {{"secrets", "get"}, "leger secrets get: name is required", "leger secrets get --help"},
       {{"secrets", "set", "x"}, "leger secrets set: value is required", "leger secrets set --help"},
-      {{"releases", "upload"}, "leger releases upload: file is required", "leger releases upload --help"},
+      {{"releases", "upload"}, "leger releases upload: source is required", "leger releases upload --help"},
   };
   Harness harness;
   for (const Line& line : lines) {

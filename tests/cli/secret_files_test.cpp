@@ -21,7 +21,7 @@ using test::Ran;
 using test::success;
 
 constexpr const char* kSet = "POST /api/secrets/set";
-constexpr const char* kList = "GET /api/secrets/list";
+constexpr const char* kList = "GET /api/secrets/list?limit=10000";
 
 std::string created(const std::string& name) {
   return success(R"({"name":")" + name + R"(","version":1,"message":"created successfully"})");

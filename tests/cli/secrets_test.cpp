@@ -175,7 +175,7 @@ TEST_CASE("a mistyped secrets set shows no piece of the value") {
 
 TEST_CASE("secrets list is a table with days and a total") {
   Harness harness;
-  harness.api->reply("GET /api/secrets/list", 200, success(R"({"secrets":[
+  harness.api->reply("GET /api/secrets/list?limit=10000", 200, success(R"({"secrets":[
       {"name":"api_key","created_at":"2026-11-20T01:02:03Z","updated_at":"2026-11-22T04:05:06Z","version":3},
       {"name":"b","created_at":"2026-11-21T01:02:03Z","updated_at":"2026-11-21T01:02:03Z","version":12}],"total_count":2})"));
   const Ran ran = harness.run({"secrets", "list"});
@@ -188,9 +188,36 @@ TEST_CASE("secrets list is a table with days and a total") {
         "Total: 2 secrets\n");
 }
 
+// Secrets named by numbers of six digits from `first` on.
+std::string page(int first, int count) {
+  std::string list;
+  for (int number = first; number < first + count; ++number) {
+    list += (list.empty() ? "" : ",") + std::string(R"({"name":")") + std::to_string(number) + R"("})";
+  }
+  return success(R"({"secrets":[)" + list + R"(],"total_count":10003})");
+}
+
+TEST_CASE("a long list of secrets is read in pages, and not for ever") {
+  Harness harness;
+  harness.api->reply("GET /api/secrets/list?limit=10000", 200, page(100'000, 10'000));
+  harness.api->reply("GET /api/secrets/list?limit=10000&after=109999", 200, page(110'000, 3));
+  const Ran ran = harness.run({"secrets", "list"});
+  CHECK(ran.exit == 0);
+  CHECK(ran.out.contains("\n100000 "));
+  CHECK(ran.out.contains("\n110002 "));
+  CHECK(ran.out.ends_with("\nTotal: 10003 secrets\n"));
+  CHECK(harness.run({"secrets", "list", "--json"})
+            .out.ends_with(R"({"name":"110002"}],"total_count":10003})"
+                           "\n"));
+  Harness turning;
+  turning.api->reply("GET /api/secrets/list?limit=10000", 200, page(100'000, 10'000));
+  turning.api->reply("GET /api/secrets/list?limit=10000&after=109999", 200, page(100'000, 10'000));
+  CHECK(turning.run({"secrets", "list"}).err.contains("its list of secrets is not in order"));
+}
+
 TEST_CASE("secrets list without secrets says how to add one, and --json gives the empty list") {
   Harness harness;
-  harness.api->reply("GET /api/secrets/list", 200, success(R"({"secrets":[],"total_count":0})"));
+  harness.api->reply("GET /api/secrets/list?limit=10000", 200, success(R"({"secrets":[],"total_count":0})"));
   CHECK(harness.run({"secrets", "list"}).out ==
         "No secrets configured\n\nAdd secrets with: leger secrets set <name> <value>\n");
   CHECK(harness.run({"secrets", "list", "--json"}).out == "{\"secrets\":[],\"total_count\":0}\n");

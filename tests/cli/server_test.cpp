@@ -63,16 +63,17 @@ TEST_CASE("every command survives data of another shape") {
   Harness harness;
   const std::string bundle = harness.write_file("b", "x");
   const std::vector<std::vector<std::string>> commands{
-      {"secrets", "set", "key", "-"}, {"secrets", "list"},        {"secrets", "get", "key"},
-      {"releases", "upload", bundle}, {"releases", "list"},       {"releases", "show"},
-      {"deploy", "install"},          {"deploy", "install", "3"}, {"deploy", "list"},
-      {"deploy", "remove", "hello"},  {"deploy", "remove"},       {"status"}};
+      {"secrets", "set", "key", "-"}, {"secrets", "list"},         {"secrets", "get", "key"},
+      {"releases", "upload", bundle}, {"releases", "list"},        {"releases", "show"},
+      {"releases", "download"},       {"releases", "delete", "3"}, {"releases", "diff", "3"},
+      {"deploy", "install"},          {"deploy", "install", "3"},  {"deploy", "list"},
+      {"deploy", "remove", "hello"},  {"deploy", "remove"},        {"status"}};
   for (const char* data : {"null", "[]", "7", "\"text\"", "{}", "[{\"version\":1}]"}) {
     Harness own;
     for (const char* request :
-         {"POST /api/secrets/set", "GET /api/secrets/list", "GET /api/secrets/get/key", "POST /api/releases",
-          "GET /api/releases", "GET /api/releases/latest", "GET /api/releases/3", "GET /api/deployments",
-          "DELETE /api/deployments/hello", "GET /api/services"}) {
+         {"POST /api/secrets/set", "GET /api/secrets/list?limit=10000", "GET /api/secrets/get/key",
+          "POST /api/releases", "GET /api/releases", "GET /api/releases/latest", "GET /api/releases/3",
+          "GET /api/deployments", "DELETE /api/deployments/hello", "GET /api/services"}) {
       own.api->reply(request, 200, success(data));
     }
     for (const auto& command : commands) {
@@ -88,7 +89,7 @@ TEST_CASE("every command survives data of another shape") {
 
 TEST_CASE("lists whose entries are of another shape are printed with what they have") {
   Harness harness;
-  harness.api->reply("GET /api/secrets/list", 200, success(R"({"secrets":[7,null,{"name":8},[1]]})"));
+  harness.api->reply("GET /api/secrets/list?limit=10000", 200, success(R"({"secrets":[7,null,{"name":8},[1]]})"));
   const Ran ran = harness.run({"secrets", "list"});
   CHECK(ran.exit == 0);
   CHECK(ran.out.ends_with("Total: 4 secrets\n"));
@@ -143,7 +144,7 @@ TEST_CASE("an error is its message and its action, in both dialects and as JSON"
   CHECK(harness.run({"status"}).err == "Recovering.\n\nWait.\n");
   CHECK(harness.run({"--json", "status"}).err ==
         "{\"error\":{\"code\":\"unavailable\",\"message\":\"Recovering.\",\"action\":\"Wait.\"}}\n");
-  harness.api->reply("GET /api/secrets/list", 401, failure(R"("invalid_token","message":"No token.")"));
+  harness.api->reply("GET /api/secrets/list?limit=10000", 401, failure(R"("invalid_token","message":"No token.")"));
   CHECK(harness.run({"secrets", "list"}).err == "No token.\n");
   harness.api->reply("GET /api/releases", 403, failure(R"("account_not_linked")"));
   CHECK(harness.run({"releases", "list"}).err == "legerd refuses: account_not_linked.\n");

@@ -92,11 +92,26 @@ TEST_CASE("without a stored token nothing is sent, with an expired one neither")
       "\n");
 }
 
+TEST_CASE("an install without a sign-in says that the source wants one") {
+  SignInHarness harness;
+  Ran ran = harness.run_there({"deploy", "install"});
+  CHECK(ran.exit == 1);
+  CHECK(ran.err == harness.server.url() + " source requires authentication\n\nAuthenticate with: leger auth login\n");
+  harness.write_sign_ins({harness.server.url()}, stored(in_days(-1)));
+  ran = harness.run_there({"deploy", "install"});
+  CHECK(ran.err == "Token expired\n\nRe-authenticate with: leger auth login\n");
+  CHECK(harness.server.seen().empty());
+  harness.open_socket();
+  harness.api->reply("GET /api/releases/latest", 404, failure(R"({"code":"release_not_found","message":"None."})"));
+  CHECK(harness.run_checked({"deploy", "install"}).err.starts_with("None."));  // over the socket no sign-in is needed
+}
+
 TEST_CASE("a token that the server takes no more is its own message and how to get another") {
   SignInHarness harness;
   harness.write_sign_ins({harness.server.url()});
   harness.server.reply("GET /api/services", 401, failure(R"({"code":"invalid_token","message":"The token expired."})"));
-  harness.server.reply("GET /api/secrets/list", 401, cli_failure("invalid_token", "The session was ended."));
+  harness.server.reply("GET /api/secrets/list?limit=10000", 401,
+                       cli_failure("invalid_token", "The session was ended."));
   const std::string advice =
       "\n\nRe-authenticate:\n  leger auth login\n\nYour token is valid for 30 days from authentication.\n";
   CHECK(harness.run_there({"status"}).err == "The token expired." + advice);

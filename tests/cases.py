@@ -56,8 +56,8 @@ def main(folder, pattern="test_*.py"):
     # As Ctrl-C: unittest would record another exception as one more failed test and go on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     here = os.path.dirname(os.path.abspath(__file__))
-    # What tests of several folders drive: the host and the browser.
-    sys.path[:0] = [os.path.abspath(folder), os.path.join(here, "host"), os.path.join(here, "browser")]
+    # What tests of several folders drive: the host, the browser, and a legerd without a host.
+    sys.path[:0] = [os.path.abspath(folder), *(os.path.join(here, shared) for shared in ("host", "browser", "vault"))]
     suite = unittest.defaultTestLoader.discover(folder, pattern=pattern, top_level_dir=folder)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
     print(f"RESULT {result.passed} {len(result.failed)} {len(result.skipped)}", flush=True)

@@ -27,6 +27,8 @@ CACHE = pathlib.Path(os.environ.get("LEGER_CACHE") or
 # Stages that mostly wait run beside the others once the build is there.
 BESIDE = ("host", "tailnet")
 POLITENESS = 10
+# Tests wait for a disk more than for anything else. Where it has this much room, memory stands for it.
+MEMORY, ROOM = pathlib.Path("/dev/shm"), 2 << 30
 DOCTEST = re.compile(r"^\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped", re.MULTILINE)
 # Debian's name for it has a version, so the sanitizers do not find it by themselves.
 SYMBOLIZER = ":external_symbolizer_path=/usr/bin/llvm-symbolizer-19" if os.path.exists("/usr/bin/llvm-symbolizer-19") else ""
@@ -174,12 +176,21 @@ def count_doctest(stage, name, code, output):
 def run_programs(stage, found, wanted):
     if not found:
         stage.fail(f"no {wanted} was found")
-    # Two at a time: much of their time is waiting.
-    with Apart(2, [stage.politely([str(path), "--no-colors=true"]) for path in found], PROGRAM_LIMIT, SANITIZERS) as runs:
-        for path, run in zip(found, runs):
-            code, output = run.result()
-            stage.log.write(f"$ {path}\n{output}\n")
-            count_doctest(stage, path.name, code, output)
+    commands = [stage.politely([str(path), "--no-colors=true"]) for path in found]
+    with tempfile.TemporaryDirectory(prefix="leger-", dir=quick_disk()) as folder:
+        # Two at a time: much of their time is waiting.
+        with Apart(2, commands, PROGRAM_LIMIT, {**SANITIZERS, "TMPDIR": folder}) as runs:
+            for path, run in zip(found, runs):
+                code, output = run.result()
+                stage.log.write(f"$ {path}\n{output}\n")
+                count_doctest(stage, path.name, code, output)
+
+
+def quick_disk():
+    try:
+        return MEMORY if shutil.disk_usage(MEMORY).free >= ROOM and os.access(MEMORY, os.W_OK) else None
+    except OSError:
+        return None
 
 
 def build(stage, kind):
@@ -212,15 +223,19 @@ def lint(stage):
 
 def asan(stage):
     if build(stage, "asan"):
-        run_programs(stage, programs(ROOT / "build/asan/tests"), "build/asan/tests/*_tests")
+        return lambda: run_programs(stage, programs(ROOT / "build/asan/tests"), "build/asan/tests/*_tests")
+    return None
 
 
 def tsan(stage):
-    if build(stage, "tsan"):
-        found = programs(ROOT / "build/tsan/tests", ("base_tests", "store_tests"))
-        run_programs(stage, found, "build/tsan/tests/{base,store}_tests")
-        if len(found) == 1:
-            stage.fail("of base_tests and store_tests only one was found")
+    return (lambda: tsan_programs(stage)) if build(stage, "tsan") else None
+
+
+def tsan_programs(stage):
+    found = programs(ROOT / "build/tsan/tests", ("base_tests", "store_tests"))
+    run_programs(stage, found, "build/tsan/tests/{base,store}_tests")
+    if len(found) == 1:
+        stage.fail("of base_tests and store_tests only one was found")
 
 
 def count_cases(stage, code, output):
@@ -240,14 +255,14 @@ def layers(stage):
     count_cases(stage, *stage.call([sys.executable, "tests/cases.py", "tests/lint"]))
 
 
-def vault(stage):
+def without_host(stage):
     """In a mount namespace of its own: the tests mount small disks. Without root in a user namespace too, since legerd forbids
     its account to trace it."""
     if is_missing(stage, "strace", "to cut a process at a call") or not build(stage, "debug"):
         return
     apart = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
-    pattern = os.environ.get("LEGER_VAULT_TESTS", "test_*.py")
-    count_cases(stage, *stage.call([*apart, sys.executable, "tests/cases.py", "tests/vault", pattern]))
+    pattern = os.environ.get(f"LEGER_{stage.name.upper()}_TESTS", "test_*.py")
+    count_cases(stage, *stage.call([*apart, sys.executable, "tests/cases.py", f"tests/{stage.name}", pattern]))
 
 
 def web(stage):
@@ -323,29 +338,42 @@ def tailnet(stage):
 
 STAGES = {
     "packages": packages, "lint": lint, "build": lambda stage: build(stage, "debug"), "asan": asan, "tsan": tsan,
-    "layers": layers, "vault": vault, "web": web, "debian13": debian13, "host": host, "tailnet": tailnet,
+    "layers": layers, "vault": without_host, "releases": without_host, "web": web, "debian13": debian13, "host": host, "tailnet": tailnet,
 }
 
 
-def run_stage(name, politeness=0):
+def run_stage(name, politeness=0, lane=None):
+    """A future of the stage, or the stage itself. A stage may return what is left of it, which mostly waits: it is done in
+    the lane, beside what comes next."""
     stage = Stage(name, politeness)
     print(paint("1", f"== {name}"), flush=True)
     begin = time.monotonic()
-    STAGES[name](stage)
+    rest = STAGES[name](stage)
+    if rest and lane:
+        return lane.submit(end_stage, stage, begin, rest)
+    return end_stage(stage, begin, rest)
+
+
+def end_stage(stage, begin, rest):
+    if rest:
+        # Tests have deadlines, compilers none.
+        stage.politeness //= 2
+        rest()
     outcome = f"{stage.passed} passed, {stage.failed} failed" + (f", {stage.skipped} skipped" if stage.skipped else "")
-    print(paint("31" if stage.failed else "32", f"   {outcome}, {time.monotonic() - begin:.0f} s"), flush=True)
+    print(paint("31" if stage.failed else "32", f"   {stage.name}: {outcome}, {time.monotonic() - begin:.0f} s"), flush=True)
     return stage
 
 
 def run_stages(names):
-    """Runs stages one after the other; those of hosts beside the others, since they mostly wait. What takes every core,
-    compilers above all, then lets them go first."""
-    with concurrent.futures.ThreadPoolExecutor(1) as beside:
+    """Runs stages one after the other; those of hosts beside the others, since they mostly wait, and so the programs of
+    tests that a stage has built. What takes every core, compilers above all, then lets them go first."""
+    with concurrent.futures.ThreadPoolExecutor(1) as beside, concurrent.futures.ThreadPoolExecutor(1) as lane:
         done, waiting = [], []
         for name in names:
             if name in BESIDE and "build" in names:
                 continue
-            done.append(run_stage(name, POLITENESS if waiting else 0))
+            stage = run_stage(name, POLITENESS if waiting else 0, lane)
+            (done if isinstance(stage, Stage) else waiting).append(stage)
             if name == "build":
                 waiting += [beside.submit(run_stage, later) for later in BESIDE if later in names]
         return done + [future.result() for future in waiting]

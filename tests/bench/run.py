@@ -20,6 +20,7 @@ import time
 import typing
 
 from bench_health import health
+from bench_releases import download, upload
 from bench_secrets import get_secret, many_secrets, set_secret
 from bench_sign_in import sign_in
 from bench_start import start
@@ -50,6 +51,11 @@ BENCHES = [
           "upserts by SQLite alone (WAL, FULL); put of etcd by its JSON door",
           "c=1: ≥ 0.55 (floor 0.5); c=64: ≥ 4 (floor 2), and 16 posts an fsync", set_secret),
     Bench("many_secrets", "GET of secrets by lot among 100 000", "the same among 100", "c=16: ≥ 0.9 (floor 0.8)", many_secrets),
+    Bench("upload", "uploads of bundles of 15 KiB and 16 MiB over TCP, one connection",
+          "write, fsync, rename and fsync of the folder; for 16 MiB the longer of that and sha256 with inflate; PUT of nginx, which syncs nothing",
+          "15 KiB: ≥ 0.8 (floor 0.5); 16 MiB: ≤ 1.6 times (floor 2.5)", upload),
+    Bench("download", "downloads of a bundle of 16 MiB at one connection, and of 15 KiB at 16",
+          "nginx at its best, a static file of the same bytes", "16 MiB: ≤ 1.5 times (floor 2); 15 KiB: ≥ 0.7", download),
     Bench("sign_in", "sign-ins a second over a real tailnet, one connection; needs root, Go and the test hosts",
           "whois of the LocalAPI alone, one connection", "none", sign_in),
     Bench("start", "from the start of the program to the first 200",

@@ -124,7 +124,7 @@ pid nginx.pid;
 error_log stderr error;
 events {{ worker_connections 1024; }}
 http {{
-  sendfile off;
+  sendfile {sendfile};
   open_file_cache max=100;
   types_hash_max_size 2048;
   include /etc/nginx/mime.types;
@@ -139,13 +139,15 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=511;
     root .;
+    client_max_body_size 64m;
+    {dav}
   }}
 }}
 """
 
 
-def nginx(yard, home, body):
-    """nginx that serves `body` as a static file."""
+def nginx(yard, home, body, *, sendfile=False, upload=False):
+    """nginx that serves `body` as a static file; with `upload` it takes files by PUT, too."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if not program:
         raise Unmeasurable("nginx is not here: apt-get install nginx-light")
@@ -155,5 +157,6 @@ def nginx(yard, home, body):
     server = Server(yard.cores, "nginx", command, {"PATH": os.environ["PATH"]}, "/health.json")
     # As root its worker would become an account that may not look into our folder.
     user = "user root;" if os.geteuid() == 0 else ""
-    (home / "nginx.conf").write_text(NGINX_CONF.format(user=user, port=server.port), encoding="ascii")
+    (home / "nginx.conf").write_text(NGINX_CONF.format(
+        user=user, port=server.port, sendfile="on" if sendfile else "off", dav="dav_methods PUT;" if upload else ""), encoding="ascii")
     return server

@@ -1,6 +1,6 @@
 """A real legerd in folders of its own: started, asked over its Unix socket, killed. No host is needed for that.
 
-The tests of this folder run in a mount namespace, as root there (tests/run.py sees to it): they mount small disks, and
+These tests, and those of tests/releases, run in a mount namespace, as root there (tests/run.py sees to it): they mount small disks, and
 trace a process that forbids it to its own account. Every wait is bounded.
 """
 
@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import types
 import typing
 import unittest
 
@@ -69,12 +70,13 @@ class Client:
         self.connection = UnixConnection(path)
 
     def ask(self, method, target, body=None):
-        """The Answer, whatever its status; NoAnswer where there is none."""
+        """With JSON, where there is a body. The Answer, whatever its status; NoAnswer where there is none."""
+        return self.send(method, target) if body is None else self.send(method, target, json.dumps(body), JSON)
+
+    def send(self, method, target, body=None, headers=types.MappingProxyType({})):
+        """With these bytes."""
         try:
-            if body is None:
-                self.connection.request(method, target)
-            else:
-                self.connection.request(method, target, json.dumps(body), JSON)
+            self.connection.request(method, target, body, headers)
             answer = self.connection.getresponse()
             return Answer(answer.status, answer.read())
         except (OSError, http.client.HTTPException) as problem:

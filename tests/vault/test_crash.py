@@ -2,25 +2,18 @@
 wholly done or wholly not."""
 
 import copy
-import itertools
 import os
 import pathlib
 import random
-import re
 import signal
 import subprocess
 import typing
 
+from cuts import CALLS, GRACE, CutCase, counted
 from ledger import Ledger, attempt
-from legerd import PATIENCE, SEED, SOAK, Home, Legerd, Strace, VaultCase
+from legerd import PATIENCE, SEED, Home, Legerd, Strace
 from rotations import NEW_KEY, rotate_data_key, rotate_kek, settle_data_key, settle_kek, wait_for_end_of_rotation
 from store import opened
-
-# Calls by which a process leaves something behind. strace's fault is at the entry of a call: the call is not done.
-CALLS = ("pwrite64", "write", "writev", "sendmsg", "fdatasync", "fsync", "ftruncate", "fallocate", "openat", "mkdir", "link",
-         "rename", "renameat2", "unlink", "fchmod")
-POINTS = 7          # of an operation in a test run; in soak all
-GRACE = 0.3         # seconds in which what goes on after the answer may still die
 
 
 class Operation(typing.NamedTuple):
@@ -68,16 +61,7 @@ OPERATIONS = {
 }
 
 
-def counted(trace):
-    """How often each call was made, at most by one thread, since strace counts for each."""
-    calls = re.findall(r"^(\d+)\s+(\w+)\(", trace.read_text("utf-8", "replace"), re.MULTILINE)
-    most = {}
-    for thread, call in set(calls):
-        most[call] = max(most.get(call, 0), calls.count((thread, call)))
-    return most
-
-
-class Crash(VaultCase):
+class Crash(CutCase):
     def fill(self, home):
         """A store with a bit of everything, left by a kill, so that each start has a log to recover."""
         ledger = Ledger()
@@ -118,31 +102,6 @@ class Crash(VaultCase):
         with opened(home) as store:
             self.assertEqual(store.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
         return died
-
-    def points(self, counts, name):
-        """(call, number): in soak each one, and on until an operation is not hit."""
-        if not SOAK:
-            every = [(call, number) for call, most in sorted(counts.items()) for number in range(1, most + 1)]
-            yield from random.Random(f"{SEED} {name}").sample(every, min(POINTS, len(every)))
-            return
-        for call, most in sorted(counts.items()):
-            for number in itertools.count(1):
-                yield call, number
-                if number > most and not self.died:
-                    break
-
-    def try_all(self, name, count, cut):
-        counts = count()
-        self.assertGreater(counts["pwrite64"], 2)
-        hits = tries = 0
-        for call, number in self.points(counts, name):
-            with self.subTest(name, call=call, number=number, seed=SEED):
-                self.died = False
-                self.died = cut(call, number)
-                hits += self.died
-                tries += number <= counts[call]
-        # What is made by the clock, not by the operation, may be missing.
-        self.assertGreaterEqual(hits, 0.7 * tries, f"{hits} of {tries} points were hit")
 
     def test_a_change_that_is_cut_anywhere_is_wholly_there_or_wholly_not(self):
         self.full = Home(self.folder / "full")

@@ -127,3 +127,13 @@ class FullDisk(VaultCase):
                                      ("fdatasync,fsync", "EIO", broken)]:
             with self.subTest(calls, error=error):
                 self.with_faults(calls, error, status)
+
+    def test_a_change_that_failed_at_its_sync_does_not_come_back_with_a_crash(self):
+        with Legerd(self.home) as legerd:
+            self.succeeds(self.set(legerd, "kept"))
+            with Strace(legerd.pid, "trace=fdatasync,fsync", "inject=fdatasync,fsync:error=ENOSPC"):
+                change = self.set(legerd, "kept", 100)
+                self.assertEqual((change.status, change.code), (507, "insufficient_storage"), change)
+            legerd.kill()
+        with Legerd(self.home) as legerd:
+            self.ledger.check(legerd.client)

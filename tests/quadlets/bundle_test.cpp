@@ -164,7 +164,7 @@ TEST_CASE("random damage never gives a file outside or of another kind") {
   const std::string whole = tar_pax({{"path", "conf/long.conf"}}) + tar_file("x", "content") + hello_tar();
   const TemporaryFolder folder;
   int good = 0;
-  for (int round = 0; round < (soak ? 300'000 : 3'000); ++round) {
+  for (int round = 0; round < (soak ? 300'000 : 1'000); ++round) {
     std::string bytes = whole;
     for (unsigned change = 0, changes = 1 + random() % 4; change < changes; ++change) {
       bytes[random() % bytes.size()] = static_cast<char>(random());

@@ -353,7 +353,7 @@ TEST_CASE("a file that is not as long as it was said to be has changed while it 
   REQUIRE(prepared.has_value());
   bool named = false;
   for (const Finding& problem : prepared->problems) {
-    named = named || sentence_of(problem) == "\"boot_id\" changed while it was read";
+    named = named || sentence_of(problem) == "\"poolsize\" changed while it was read";
   }
   CHECK(named);
 }

@@ -203,6 +203,10 @@ def build(stage, kind):
     return code == 0
 
 
+def debug(stage):
+    build(stage, "debug")
+
+
 def packages(stage):
     code, output = stage.call(["tests/packages", "build", "lint", "vault", "host", "tailnet", "browser"], stdin=sys.stdin)
     if code:
@@ -337,7 +341,7 @@ def tailnet(stage):
 
 
 STAGES = {
-    "packages": packages, "lint": lint, "build": lambda stage: build(stage, "debug"), "asan": asan, "tsan": tsan,
+    "packages": packages, "lint": lint, "build": debug, "asan": asan, "tsan": tsan,
     "layers": layers, "vault": without_host, "releases": without_host, "web": web, "debian13": debian13, "host": host, "tailnet": tailnet,
 }
 

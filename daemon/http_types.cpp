@@ -23,6 +23,7 @@ std::optional<std::string_view> Head::header(std::string_view name) const {
 
 std::optional<std::string> Request::query(std::string_view name) const {
   std::optional<std::string> found;
+  if (head.query.empty()) return found;
   for (const std::string_view pair : split(head.query, '&')) {
     const std::size_t equals = pair.find('=');
     if (pair.substr(0, equals) != name) continue;

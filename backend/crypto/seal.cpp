@@ -70,54 +70,88 @@ void append_counted(std::string& to, std::string_view text) {
   to += text;
 }
 
-}  // namespace
+// Both of these say whether it was done. The sizes are checked; the outputs have room.
 
-Result<Sealed> detail::seal_under_nonce(const Key& key, std::string nonce, std::string_view plaintext,
-                                        std::string_view associated_data) {
-  if (nonce.size() != kNonceBytes || !countable(plaintext) || !countable(associated_data)) return Fail(cannot_seal());
-  Sealed sealed{std::move(nonce), std::string(plaintext.size(), '\0'), std::string(kTagBytes, '\0')};
+bool encrypt_with_openssl(const Key& key, Sealed& sealed, std::string_view plaintext,
+                          std::string_view associated_data) {
   const CipherInUse cipher;
   int written = 0;
   int last = 0;
-  const bool done =
-      cipher.get() != nullptr &&
-      EVP_EncryptInit_ex(cipher.get(), aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) == 1 &&
-      EVP_EncryptUpdate(cipher.get(), nullptr, &written, readable(associated_data),
-                        static_cast<int>(associated_data.size())) == 1 &&
-      EVP_EncryptUpdate(cipher.get(), writable(sealed.ciphertext), &written, readable(plaintext),
-                        static_cast<int>(plaintext.size())) == 1 &&
-      EVP_EncryptFinal_ex(cipher.get(), writable(sealed.ciphertext) + written, &last) == 1 &&
-      EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, static_cast<int>(kTagBytes), sealed.tag.data()) == 1;
-  if (!done) return Fail(cannot_seal());
+  return cipher.get() != nullptr &&
+         EVP_EncryptInit_ex(cipher.get(), aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) ==
+             1 &&
+         EVP_EncryptUpdate(cipher.get(), nullptr, &written, readable(associated_data),
+                           static_cast<int>(associated_data.size())) == 1 &&
+         EVP_EncryptUpdate(cipher.get(), writable(sealed.ciphertext), &written, readable(plaintext),
+                           static_cast<int>(plaintext.size())) == 1 &&
+         EVP_EncryptFinal_ex(cipher.get(), writable(sealed.ciphertext) + written, &last) == 1 &&
+         EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, static_cast<int>(kTagBytes), sealed.tag.data()) == 1;
+}
+
+bool decrypt_with_openssl(const Key& key, const Sealed& sealed, std::string_view associated_data,
+                          std::string& plaintext) {
+  std::string tag = sealed.tag;  // OpenSSL takes it through a pointer that is not const
+  const CipherInUse cipher;
+  int written = 0;
+  int last = 0;
+  return cipher.get() != nullptr &&
+         EVP_DecryptInit_ex(cipher.get(), aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) ==
+             1 &&
+         EVP_DecryptUpdate(cipher.get(), nullptr, &written, readable(associated_data),
+                           static_cast<int>(associated_data.size())) == 1 &&
+         EVP_DecryptUpdate(cipher.get(), writable(plaintext), &written, readable(sealed.ciphertext),
+                           static_cast<int>(sealed.ciphertext.size())) == 1 &&
+         EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, static_cast<int>(kTagBytes), tag.data()) == 1 &&
+         EVP_DecryptFinal_ex(cipher.get(), writable(plaintext) + written, &last) == 1;
+}
+
+}  // namespace
+
+Result<Sealed> detail::seal_under_nonce(const Key& key, std::string nonce, std::string_view plaintext,
+                                        std::string_view associated_data, Engine engine) {
+  if (nonce.size() != kNonceBytes || !countable(plaintext) || !countable(associated_data)) return Fail(cannot_seal());
+  Sealed sealed{std::move(nonce), std::string(plaintext.size(), '\0'), std::string(kTagBytes, '\0')};
+  if (engine == Engine::openssl) {
+    if (!encrypt_with_openssl(key, sealed, plaintext, associated_data)) return Fail(cannot_seal());
+    return sealed;
+  }
+  const int done = crypto_aead_aes256gcm_encrypt_detached(
+      writable(sealed.ciphertext), writable(sealed.tag), nullptr, readable(plaintext), plaintext.size(),
+      readable(associated_data), associated_data.size(), nullptr, readable(sealed.nonce), readable(key.reveal()));
+  if (done != 0) return Fail(cannot_seal());
   return sealed;
+}
+
+Result<Secret> detail::open_with(const Key& key, const Sealed& sealed, std::string_view associated_data,
+                                 Engine engine) {
+  if (sealed.nonce.size() != kNonceBytes || sealed.tag.size() != kTagBytes) return Fail(cannot_open());
+  if (!countable(sealed.ciphertext) || !countable(associated_data)) return Fail(cannot_open());
+  Secret plaintext(std::string(sealed.ciphertext.size(), '\0'));
+  if (engine == Engine::openssl) {
+    if (!decrypt_with_openssl(key, sealed, associated_data, plaintext.buffer())) return Fail(cannot_open());
+    return plaintext;
+  }
+  const int done =
+      crypto_aead_aes256gcm_decrypt_detached(writable(plaintext.buffer()), nullptr, readable(sealed.ciphertext),
+                                             sealed.ciphertext.size(), readable(sealed.tag), readable(associated_data),
+                                             associated_data.size(), readable(sealed.nonce), readable(key.reveal()));
+  if (done != 0) return Fail(cannot_open());
+  return plaintext;
+}
+
+detail::Engine detail::quickest_engine() {
+  return crypto_aead_aes256gcm_is_available() == 1 ? Engine::sodium : Engine::openssl;
 }
 
 Result<Sealed> seal(const Key& key, std::string_view plaintext, std::string_view associated_data) {
   std::string nonce(kNonceBytes, '\0');
   // The kernel's own, for each nonce anew: a generator of this process would repeat itself in a resumed snapshot.
   randombytes_buf(nonce.data(), nonce.size());
-  return detail::seal_under_nonce(key, std::move(nonce), plaintext, associated_data);
+  return detail::seal_under_nonce(key, std::move(nonce), plaintext, associated_data, detail::quickest_engine());
 }
 
 Result<Secret> open_sealed(const Key& key, const Sealed& sealed, std::string_view associated_data) {
-  if (sealed.nonce.size() != kNonceBytes || sealed.tag.size() != kTagBytes) return Fail(cannot_open());
-  if (!countable(sealed.ciphertext) || !countable(associated_data)) return Fail(cannot_open());
-  Secret plaintext(std::string(sealed.ciphertext.size(), '\0'));
-  std::string tag = sealed.tag;  // OpenSSL takes it through a pointer that is not const
-  const CipherInUse cipher;
-  int written = 0;
-  int last = 0;
-  const bool done =
-      cipher.get() != nullptr &&
-      EVP_DecryptInit_ex(cipher.get(), aes_256_gcm(), nullptr, readable(key.reveal()), readable(sealed.nonce)) == 1 &&
-      EVP_DecryptUpdate(cipher.get(), nullptr, &written, readable(associated_data),
-                        static_cast<int>(associated_data.size())) == 1 &&
-      EVP_DecryptUpdate(cipher.get(), writable(plaintext.buffer()), &written, readable(sealed.ciphertext),
-                        static_cast<int>(sealed.ciphertext.size())) == 1 &&
-      EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, static_cast<int>(kTagBytes), tag.data()) == 1 &&
-      EVP_DecryptFinal_ex(cipher.get(), writable(plaintext.buffer()) + written, &last) == 1;
-  if (!done) return Fail(cannot_open());
-  return plaintext;
+  return detail::open_with(key, sealed, associated_data, detail::quickest_engine());
 }
 
 std::string secret_associated_data(std::string_view user_uuid, std::string_view name, std::uint64_t version,

@@ -75,7 +75,7 @@ Task<Result<PutOutcome>> SecretService::put(AuditRecord audit, Secret value, std
                    }};
   co_await audit_.keep_order();
   auto outcome = co_await store_.put(std::move(change));
-  if (outcome) on_sealed_(outcome->seals);
+  if (outcome) on_sealed_(outcome->seals.stored);
   if (!outcome) co_await record_failure(std::move(audit), outcome.error());
   co_return outcome;
 }

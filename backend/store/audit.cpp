@@ -80,18 +80,23 @@ AuditRecord record_of(const Statement& row) {
   return record;
 }
 
-// The row of a record's bytes, at the end of the chain.
-Result<void> append(Connection& connection, Chain& chain, std::string_view bytes) {
+// The row of a record's bytes, at the end of the chain. `statement` is kAppend's.
+Result<void> append(Statement& statement, Chain& chain, std::string_view bytes) {
   const auto fields = audit_fields_of(bytes);
   if (!fields) return Fail({Code::internal_error, "a record of the audit is damaged", {}, {}});
   chain.last_hash = audit_hash(chain.last_hash, ++chain.last_id, bytes);
-  Statement statement = connection.prepare(kAppend);
   statement.bind(1, static_cast<std::int64_t>(chain.last_id));
   int parameter = 2;
   for (const std::string_view text : fields->texts) statement.bind_borrowed(parameter++, text);
   statement.bind(9, static_cast<std::int64_t>(fields->count)).bind_blob(10, chain.last_hash);
-  if (fields->version) statement.bind(11, static_cast<std::int64_t>(*fields->version));
-  return statement.run();
+  if (fields->version) {
+    statement.bind(11, static_cast<std::int64_t>(*fields->version));
+  } else {
+    statement.bind_optional(11, std::nullopt);
+  }
+  auto added = statement.run();
+  statement.again();
+  return added;
 }
 
 Result<void> set_end(Connection& connection, const Chain& chain) {
@@ -105,8 +110,11 @@ Result<void> append_batch(Connection& connection, const AuditJournal::Batch& bat
   auto chain = read_chain(connection);
   if (!chain) return Fail(chain.error());
   std::string_view frames = batch.frames;
-  while (const auto record = AuditJournal::next_record(frames)) {
-    if (auto added = append(connection, *chain, *record); !added) return added;
+  {
+    Statement statement = connection.prepare(kAppend);
+    while (const auto record = AuditJournal::next_record(frames)) {
+      if (auto added = append(statement, *chain, *record); !added) return added;
+    }
   }
   if (auto set = set_end(connection, *chain); !set) return set;
   return connection.prepare(kSetJournalled).bind(1, static_cast<std::int64_t>(batch.last)).run();
@@ -209,7 +217,10 @@ Result<void> append_audit(Connection& connection, const AuditRecord& record) {
   if (!chain) return Fail(chain.error());
   std::string bytes;
   append_bytes(bytes, record);
-  if (auto added = append(connection, *chain, bytes); !added) return added;
+  {
+    Statement statement = connection.prepare(kAppend);
+    if (auto added = append(statement, *chain, bytes); !added) return added;
+  }
   return set_end(connection, *chain);
 }
 

@@ -28,26 +28,25 @@ constexpr const char* kGetVersion =
     " WHERE s.user_uuid = ?1 AND s.name = ?2 AND s.deleted_at IS NULL";
 
 constexpr const char* kState =
-    "SELECT version, deleted_at IS NULL, created_at FROM secrets WHERE user_uuid = ?1 AND name = ?2";
+    "SELECT version, deleted_at IS NULL, created_at, secret_id FROM secrets WHERE user_uuid = ?1 AND name = ?2";
 
 // A random UUID of version 4 made by SQLite itself; its generator is seeded by the system. The id is a name, not a
 // secret.
-constexpr const char* kUpsert =
+constexpr const char* kAdd =
     "INSERT INTO secrets (secret_id, user_uuid, name, encryption_version, version, created_at, updated_at) VALUES ("
     " lower(hex(randomblob(4))) || '-' || lower(hex(randomblob(2))) || '-4' || substr(lower(hex(randomblob(2))), 2) || "
     "'-'"
     " || substr('89ab', 1 + (random() & 3), 1) || substr(lower(hex(randomblob(2))), 2) || '-' || "
     "lower(hex(randomblob(6))),"
-    " ?1, ?2, ?3, ?4, ?5, ?6)"
-    " ON CONFLICT (user_uuid, name) DO UPDATE SET encryption_version = ?3, version = ?4, created_at = ?5, updated_at = "
-    "?6,"
-    " deleted_at = NULL RETURNING secret_id";
+    " ?1, ?2, ?3, ?4, ?5, ?6) RETURNING secret_id";
+
+constexpr const char* kChange =
+    "UPDATE secrets SET encryption_version = ?2, version = ?3, created_at = ?4, updated_at = ?5, deleted_at = NULL"
+    " WHERE secret_id = ?1";
 
 constexpr const char* kAddVersion =
     "INSERT INTO secret_versions (secret_id, version, key_id, encryption_version, nonce, ciphertext, tag, created_at)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-
-constexpr const char* kCountSeal = "UPDATE data_keys SET seals = seals + 1 WHERE key_id = ?1 RETURNING seals";
 
 constexpr const char* kVersions =
     "SELECT v.version, v.created_at, v.version = s.version"
@@ -98,6 +97,7 @@ struct State {
   std::uint64_t highest = 0;  // number ever allotted
   bool exists = false;        // and is not deleted
   std::string created_at;
+  std::string secret_id;  // empty where there never was one
 };
 
 Result<State> state_of(Connection& connection, const PutSecret& put) {
@@ -105,7 +105,8 @@ Result<State> state_of(Connection& connection, const PutSecret& put) {
   const auto row = statement.bind(1, put.user_uuid).bind(2, put.name).step();
   if (!row) return Fail(row.error());
   if (!*row) return State{};
-  return State{static_cast<std::uint64_t>(statement.integer(0)), statement.integer(1) == 1, statement.text(2)};
+  return State{static_cast<std::uint64_t>(statement.integer(0)), statement.integer(1) == 1, statement.text(2),
+               statement.text(3)};
 }
 
 Result<void> judge_version(const PutSecret& put, const State& state) {
@@ -117,13 +118,26 @@ Result<void> judge_version(const PutSecret& put, const State& state) {
                "Read it again, then repeat the change for the version it has.", "{\"version\":" + number + "}"});
 }
 
-Result<std::string> upsert(Connection& connection, const PutSecret& put, const SecretInfo& info,
-                           std::uint32_t encryption_version) {
-  Statement statement = connection.prepare(kUpsert);
+// Gives the id of the row.
+Result<std::string> add_or_change(Connection& connection, const PutSecret& put, const State& state,
+                                  const SecretInfo& info, std::uint32_t encryption_version) {
+  const auto version = static_cast<std::int64_t>(info.version);
+  if (!state.secret_id.empty()) {
+    auto changed = connection.prepare(kChange)
+                       .bind(1, state.secret_id)
+                       .bind(2, encryption_version)
+                       .bind(3, version)
+                       .bind(4, info.created_at)
+                       .bind(5, info.updated_at)
+                       .run();
+    if (!changed) return Fail(changed.error());
+    return state.secret_id;
+  }
+  Statement statement = connection.prepare(kAdd);
   const auto row = statement.bind(1, put.user_uuid)
                        .bind(2, info.name)
                        .bind(3, encryption_version)
-                       .bind(4, static_cast<std::int64_t>(info.version))
+                       .bind(4, version)
                        .bind(5, info.created_at)
                        .bind(6, info.updated_at)
                        .step();
@@ -145,14 +159,6 @@ Result<void> add_version(Connection& connection, const std::string& secret_id, c
       .run();
 }
 
-Result<std::uint64_t> count_seal(Connection& connection, std::uint32_t key_id) {
-  Statement statement = connection.prepare(kCountSeal);
-  const auto row = statement.bind(1, key_id).step();
-  if (!row) return Fail(row.error());
-  if (*row) return static_cast<std::uint64_t>(statement.integer(0));
-  return Fail({Code::internal_error, "there is no key " + std::to_string(key_id) + " to seal with", {}, {}});
-}
-
 // The current one always stays.
 Result<void> drop_old(Connection& connection, const PutSecret& put, const std::string& secret_id) {
   return connection.prepare(kDropOld.data())
@@ -164,9 +170,9 @@ Result<void> drop_old(Connection& connection, const PutSecret& put, const std::s
 }
 
 // The value of `outcome` with all that goes with it.
-Result<void> store_value(Connection& connection, const PutSecret& put, const PutOutcome& outcome,
+Result<void> store_value(Connection& connection, const PutSecret& put, const State& state, const PutOutcome& outcome,
                          const SealedValue& value) {
-  const auto id = upsert(connection, put, outcome.info, value.encryption_version);
+  const auto id = add_or_change(connection, put, state, outcome.info, value.encryption_version);
   if (!id) return Fail(id.error());
   if (auto added = add_version(connection, *id, outcome.info, value); !added) return added;
   if (auto dropped = drop_old(connection, put, *id); !dropped) return dropped;
@@ -175,7 +181,7 @@ Result<void> store_value(Connection& connection, const PutSecret& put, const Put
   return append_audit(connection, record);
 }
 
-Result<PutOutcome> put_secret(Connection& connection, const PutSecret& put) {
+Result<PutOutcome> put_secret(Connection& connection, const PutSecret& put, SealCount& seal_count) {
   const auto state = state_of(connection, put);
   if (!state) return Fail(state.error());
   if (auto meant = judge_version(put, *state); !meant) return Fail(meant.error());
@@ -186,10 +192,10 @@ Result<PutOutcome> put_secret(Connection& connection, const PutSecret& put) {
                      .created = !state->exists};
   const auto sealed = put.seal(outcome.info.version);
   if (!sealed) return Fail(sealed.error());
-  const auto seals = count_seal(connection, sealed->key_id);
+  const auto seals = seal_count.count(connection, sealed->key_id);
   if (!seals) return Fail(seals.error());
   outcome.seals = *seals;
-  if (auto stored = store_value(connection, put, outcome, *sealed); !stored) return Fail(stored.error());
+  if (auto stored = store_value(connection, put, *state, outcome, *sealed); !stored) return Fail(stored.error());
   return outcome;
 }
 
@@ -274,13 +280,15 @@ Result<StoredSecret> SqliteSecrets::get(const std::string& user_uuid, const std:
 
 Task<Result<PutOutcome>> SqliteSecrets::put(PutSecret put) {
   auto outcome = std::make_shared<PutOutcome>();
-  auto written = co_await database_.write([outcome, put = std::move(put)](Connection& connection) -> Result<void> {
-    auto done = put_secret(connection, put);
-    if (!done) return Fail(done.error());
-    *outcome = *std::move(done);
-    return {};
-  });
+  auto written = co_await database_.write(
+      [outcome, put = std::move(put), seals = seal_count_](Connection& connection) -> Result<void> {
+        auto done = put_secret(connection, put, *seals);
+        if (!done) return Fail(done.error());
+        *outcome = *std::move(done);
+        return {};
+      });
   if (!written) co_return Fail(written.error());
+  seal_count_->committed(outcome->seals);
   co_return std::move(*outcome);
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "backend/base/task.h"
 #include "backend/store/audit.h"
 #include "backend/store/database.h"
+#include "backend/store/seal_count.h"
 #include "backend/store/secret_cache.h"
 #include "backend/store/stored_secret.h"
 
@@ -38,7 +40,7 @@ struct PutSecret {
 struct PutOutcome {
   SecretInfo info;
   bool created = false;
-  std::uint64_t seals = 0;  // how often the key of this value has sealed by now
+  Seals seals;  // of the key of this value, this one included
 };
 
 class Secrets {
@@ -76,6 +78,7 @@ class SqliteSecrets final : public Secrets {
  private:
   Database& database_;
   SecretCache cache_;
+  std::shared_ptr<SealCount> seal_count_ = std::make_shared<SealCount>();  // the writer's jobs hold it too
 };
 
 }  // namespace leger

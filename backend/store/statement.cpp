@@ -129,6 +129,8 @@ Result<void> Statement::run() {
   }
 }
 
+void Statement::again() { sqlite3_reset(statement_); }
+
 std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
 
 std::optional<std::int64_t> Statement::optional_integer(int column) const {

@@ -41,6 +41,8 @@ class Statement {
   Result<bool> step();
   // For statements without rows: runs to the end.
   Result<void> run();
+  // After run(): what is bound stays, and may be bound anew, for another run().
+  void again();
 
   std::int64_t integer(int column) const;  // 0 for NULL
   std::optional<std::int64_t> optional_integer(int column) const;

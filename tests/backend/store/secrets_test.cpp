@@ -358,10 +358,10 @@ TEST_CASE("a change whose record cannot be written does not happen") {
 TEST_CASE("an answer tells how often its key has sealed, deleted values and dropped versions too") {
   SecretStore store;
   store.add_key(2);
-  CHECK(store.put(kAlice, "a")->seals == 1);
+  CHECK(store.put(kAlice, "a")->seals.stored == 1);
   PutSecret put = store.request(kAlice, "a");
   put.keep_versions = 1;
-  CHECK(store.put(put)->seals == 2);
+  CHECK(store.put(put)->seals.stored == 2);
   REQUIRE(store.remove(kAlice, "a").has_value());
   put = store.request(kBob, "b");
   put.seal = [](std::uint64_t) -> Result<SealedValue> {
@@ -369,9 +369,9 @@ TEST_CASE("an answer tells how often its key has sealed, deleted values and drop
     value.key_id = 2;
     return value;
   };
-  CHECK(store.put(put)->seals == 1);
+  CHECK(store.put(put)->seals.stored == 1);
   CHECK_FALSE(store.put_if(9, "b").has_value());
-  CHECK(store.put(kBob, "b")->seals == 3);
+  CHECK(store.put(kBob, "b")->seals.stored == 3);
   put.seal = [](std::uint64_t) -> Result<SealedValue> {
     SealedValue value = sealed_value(78);
     value.key_id = 3;

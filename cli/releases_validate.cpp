@@ -37,7 +37,7 @@ Json json_of(const Manifest& manifest) {
 
 Json json_of(const FolderReport& report) {
   Json findings = Json::array();
-  for (const Finding& finding : report.findings) {
+  for (const FolderFinding& finding : report.findings) {
     findings.push_back({{"level", name_of(finding.severity)},
                         {"file", finding.file.empty() ? Json() : Json(finding.file)},
                         {"line", finding.line == 0 ? Json() : Json(finding.line)},
@@ -79,7 +79,7 @@ int validate_release(Output& output, const ValidateOptions& options) {
   const auto report = check_folder(options.folder, {.name = options.name, .limits = {}});
   if (!report) return output.fail(report.error());
   output.data(json_of(*report));
-  for (const Finding& finding : report->findings) {
+  for (const FolderFinding& finding : report->findings) {
     output.verdict(std::string(name_of(finding.severity)) + ": " + sentence_of(finding) + ".",
                    colour_of(finding.severity));
   }

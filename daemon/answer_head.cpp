@@ -95,7 +95,7 @@ void write_head(std::string& out, const Response& response, const AnswerStyle& s
   if (has_content(response.status)) {
     out += "\r\nContent-Type: ";
     out += response.content_type;
-    if (!response.source) {
+    if (!response.source && !response.live) {
       out += "\r\nContent-Length: ";
       out += std::to_string(response.file ? response.file->length : response.body.size());
     } else if (!style.http_1_0) {

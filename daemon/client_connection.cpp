@@ -157,19 +157,24 @@ void ClientConnection::resume_waiter() {
 }
 
 bool ClientConnection::InputAwaiter::await_ready() const {
-  return connection.input().size() > known || connection.ended_ || connection.timed_out_;
+  return connection.input().size() > known || connection.ended_ || connection.timed_out_ || connection.woken_;
 }
 
 void ClientConnection::InputAwaiter::await_suspend(std::coroutine_handle<> waiter) { connection.waiter_ = waiter; }
 
 ClientConnection::Wait ClientConnection::InputAwaiter::await_resume() {
   connection.deadline_.clear();
+  // More than one may have come before a waiter that was woken gets its turn.
+  const bool timed_out = std::exchange(connection.timed_out_, false);
+  const bool woken = std::exchange(connection.woken_, false);
   if (connection.input().size() > known) return Wait::ready;
-  if (connection.timed_out_) {
-    connection.timed_out_ = false;
-    return Wait::timed_out;
-  }
-  return Wait::ended;
+  if (connection.ended_) return Wait::ended;
+  return woken || !timed_out ? Wait::woken : Wait::timed_out;
+}
+
+void ClientConnection::wake() {
+  woken_ = true;
+  if (waiter_) loop_.resume_soon(std::exchange(waiter_, nullptr));
 }
 
 ClientConnection::InputAwaiter ClientConnection::more_input(std::size_t known, std::uint64_t at_ms) {

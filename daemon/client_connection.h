@@ -28,7 +28,7 @@ class ClientConnection {
   static constexpr std::uint64_t kWriteStallMs = 30'000;  // a client that takes nothing is given up
 
   // How a wait for the other side ended.
-  enum class Wait { ready, ended, timed_out };
+  enum class Wait { ready, ended, timed_out, woken };
 
   // `read_buffer` is where reads land before they are kept: one for all connections of a loop. `on_closed` is the last
   // call: it destroys the connection.
@@ -59,6 +59,11 @@ class ClientConnection {
     Wait await_resume();
   };
   InputAwaiter more_input(std::size_t known, std::uint64_t at_ms);
+  // Makes the wait for input that is under way, or the next one, end as `woken`, in a later turn: there is something to
+  // be written.
+  void wake();
+  // A wake-up that no wait has seen is for nobody any more.
+  void forget_wake() { woken_ = false; }
 
   // Writes `bytes` from offset `from` in pieces, each within 30 s; false when the other side is gone or stuck. `bytes`
   // stays as it is until the task ends.
@@ -119,6 +124,7 @@ class ClientConnection {
   bool reading_ = false;
   bool ended_ = false;
   bool timed_out_ = false;
+  bool woken_ = false;
   bool idle_ = false;
 };
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "backend/base/text.h"
+#include "quadlets/policy.h"
 
 namespace leger {
 namespace {
@@ -131,6 +132,18 @@ std::string set_hosts(Config& config, const toml::node& node) {
   return {};
 }
 
+std::string set_allow_dangerous(Config& config, const toml::node& node) {
+  const toml::array* list = node.as_array();
+  if (list == nullptr) return "needs a list, such as [\"shop:privileged\"]";
+  for (const toml::node& entry : *list) {
+    const auto value = entry.value_exact<std::string>();
+    if (!value) return "needs texts in quotes, such as [\"shop:privileged\"]";
+    if (std::string problem = allowance_problem(*value); !problem.empty()) return problem;
+    config.allow_dangerous.push_back(*value);
+  }
+  return {};
+}
+
 std::string set_api_url(Config& config, const toml::node& node) {
   constexpr std::string_view kLoopback = "http://127.0.0.1:";
   const auto value = node.value_exact<std::string>();
@@ -145,6 +158,13 @@ std::string set_tls(Config& config, const toml::node& node) {
   if (node.value_exact<std::string>() != "tailscale")
     return "needs \"tailscale\", or a section [tls] with cert and key";
   config.tls.from_tailscale = true;
+  return {};
+}
+
+std::string set_podman_secrets(Config& config, const toml::node& node) {
+  const std::string value = node.value_exact<std::string>().value_or("");
+  if (value != "file" && value != "legerd") return "needs \"file\" or \"legerd\"";
+  config.podman_asks_legerd = value == "legerd";
   return {};
 }
 
@@ -171,11 +191,14 @@ const std::map<std::string, Setter, std::less<>>& keys() {
       {"owner", set_owner},
       {"operators", set_operators},
       {"hosts", set_hosts},
+      {"podman_secrets", set_podman_secrets},
+      {"leger_path", path_into([](Config& config) -> auto& { return config.leger_path; })},
       {"tailscale.socket", path_into([](Config& config) -> auto& { return config.tailscale.socket; })},
       {"tailscale.userspace", truth_into([](Config& config) -> auto& { return config.tailscale.userspace; })},
       {"tailscale.api_key_file", path_into([](Config& config) -> auto& { return config.tailscale.api_key_file; })},
       {"tailscale.api_url", set_api_url},
       {"tailscale.tailnet", text_into([](Config& config) -> auto& { return config.tailscale.tailnet; })},
+      {"policy.allow_dangerous", set_allow_dangerous},
       {"deploy.settle_s", number_into([](Config& config) -> auto& { return config.settle_s; }, 0, 3600)},
       {"deploy.health_timeout_s",
        number_into([](Config& config) -> auto& { return config.health_timeout_s; }, 1, 3600)},
@@ -293,6 +316,8 @@ Environment process_environment() {
   return {.home = variable("HOME"),
           .config_home = variable("XDG_CONFIG_HOME"),
           .state_home = variable("XDG_STATE_HOME"),
+          .cache_home = variable("XDG_CACHE_HOME"),
+          .data_home = variable("XDG_DATA_HOME"),
           .runtime_dir = variable("XDG_RUNTIME_DIR"),
           .credentials_directory = variable("CREDENTIALS_DIRECTORY")};
 }
@@ -307,10 +332,16 @@ Result<Config> load_config(const Flags& flags, const Environment& environment) {
   const std::string config_home = or_in_home(environment.config_home, "/.config");
   Config config;
   config.file = flags.config.value_or(config_home + "/leger/legerd.toml");
-  config.state_dir = or_in_home(environment.state_home, "/.local/state") + "/leger";
   config.quadlet_dir = config_home + "/containers/systemd";
   config.credentials_directory = environment.credentials_directory;
+  config.home = environment.home;
+  config.config_home = config_home;
+  config.cache_home = or_in_home(environment.cache_home, "/.cache");
+  config.data_home = or_in_home(environment.data_home, "/.local/share");
+  config.state_home = or_in_home(environment.state_home, "/.local/state");
+  config.state_dir = config.state_home + "/leger";
   if (environment.runtime_dir.starts_with('/')) {
+    config.runtime_dir = environment.runtime_dir;
     config.default_socket = environment.runtime_dir + "/leger/legerd.sock";
     config.podman_socket = environment.runtime_dir + "/podman/podman.sock";
   }
@@ -319,6 +350,12 @@ Result<Config> load_config(const Flags& flags, const Environment& environment) {
   if (auto judged = judge(config); !judged) return Fail(judged.error());
   auto flagged = apply_flags(flags, config);
   if (!flagged) return Fail(flagged.error());
+  if (config.podman_asks_legerd && config.socket.value_or(config.default_socket).empty()) {
+    return Fail({Code::invalid_request,
+                 config.file + ": podman_secrets = \"legerd\" needs the Unix socket, where Podman asks",
+                 "Leave socket out, or let Podman keep the values: podman_secrets = \"file\"",
+                 {}});
+  }
   if (config.key_file.empty()) {
     const std::size_t slash = config.file.rfind('/');
     config.key_file = (slash == std::string::npos ? "." : config.file.substr(0, slash)) + "/leger.kek";

@@ -48,6 +48,7 @@ struct Config {
   std::string environment = "production";
   std::string key_file;
   bool insecure = false;
+  std::vector<std::string> allow_dangerous;  // RULE or APP:RULE: denials of the policy that this host lifts
   std::uint32_t settle_s = 10;
   std::uint32_t health_timeout_s = 120;
   std::uint32_t secret_versions = 10;
@@ -57,10 +58,18 @@ struct Config {
   std::optional<std::int64_t> owner;    // Tailscale user id; nothing: the user of this node
   std::vector<std::int64_t> operators;  // Tailscale user ids
   std::vector<std::string> hosts;       // further names that Host may have, perhaps with a port
+  bool podman_asks_legerd = false;      // podman_secrets = "legerd": no value is in Podman's own store
+  std::string leger_path;               // of the leger that Podman runs then; empty: beside legerd's own program
   TailscaleConfig tailscale;
   Limits limits;
 
   // From the environment, for which there are no keys.
+  std::string home;
+  std::string config_home;
+  std::string state_home;
+  std::string cache_home;
+  std::string data_home;
+  std::string runtime_dir;            // empty: none
   std::string default_socket;         // $XDG_RUNTIME_DIR/leger/legerd.sock
   std::string podman_socket;          // $XDG_RUNTIME_DIR/podman/podman.sock
   std::string credentials_directory;  // $CREDENTIALS_DIRECTORY; empty: none
@@ -83,6 +92,8 @@ struct Environment {
   std::string home;
   std::string config_home;  // $XDG_CONFIG_HOME
   std::string state_home;   // $XDG_STATE_HOME
+  std::string cache_home;   // $XDG_CACHE_HOME
+  std::string data_home;    // $XDG_DATA_HOME
   std::string runtime_dir;  // $XDG_RUNTIME_DIR
   std::string credentials_directory;
 };

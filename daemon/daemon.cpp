@@ -21,6 +21,36 @@ std::string login_name() {
   return account == nullptr ? std::to_string(getuid()) : account->pw_name;
 }
 
+std::string folder_of(const std::string& file) { return file.substr(0, file.rfind('/')); }
+
+// What the policy of deployments has to know of this host.
+PolicyPlaces policy_host(const Config& config) {
+  PolicyPlaces host;
+  host.home = config.home;
+  host.runtime_dir = config.runtime_dir.empty() ? "/run/user/" + std::to_string(getuid()) : config.runtime_dir;
+  host.config_home = config.config_home;
+  host.state_home = config.state_home;
+  host.cache_home = config.cache_home;
+  host.data_home = config.data_home;
+  host.user = login_name();
+  host.uid = std::to_string(getuid());
+  host.gid = std::to_string(getgid());
+  host.quadlet_dir = config.quadlet_dir;
+  host.leger_places = {config.state_dir,
+                       config.key_file,
+                       folder_of(config.file),
+                       config.config_home + "/leger",
+                       config.tls.key_file,
+                       config.credentials_directory,
+                       config.tailscale.api_key_file,
+                       config.socket.value_or("")};
+  // What Podman runs on the host; elsewhere than in the home folder only root can change it.
+  const std::string program = secret_keeper(config).program;
+  if (program.starts_with(config.home + "/")) host.leger_places.push_back(folder_of(program));
+  std::erase_if(host.leger_places, [](const std::string& place) { return !place.starts_with('/'); });
+  return host;
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);
@@ -53,6 +83,7 @@ Daemon::Daemon(Loop& loop, const Log& log, Config config, std::unique_ptr<Databa
 
 Task<Result<std::unique_ptr<Daemon>>> Daemon::make(Loop& loop, const Log& log, Config config,
                                                    CertificateSource issuer) {
+  if (auto keeps = check_secret_keeper(secret_keeper(config)); !keeps) co_return Fail(keeps.error());
   auto database = Database::open(loop, config.state_dir);
   if (!database) co_return Fail(database.error());
   std::unique_ptr<Daemon> daemon(new Daemon(loop, log, std::move(config), std::move(*database)));
@@ -100,6 +131,7 @@ void Daemon::make_services() {
   sign_ins_.emplace(*identities_, accounts_, *session_service_, loop_.clock());
   secret_service_.emplace(secrets_, *vault_, audit_, config_.secret_versions,
                           [this](std::uint64_t seals) { key_rotation_->note_seals(seals); });
+  secret_lookup_.emplace(*secret_service_, deployments_);
   deployer_.emplace(DeployParts{.loop = loop_,
                                 .log = log_,
                                 .deployments = deployments_,
@@ -110,8 +142,10 @@ void Daemon::make_services() {
                                 .generator = generator_,
                                 .units = units_,
                                 .podman = podman_,
+                                .policy = {.host = policy_host(config_), .allow_dangerous = config_.allow_dangerous},
                                 .settle_ms = config_.settle_s * 1000ULL,
-                                .health_timeout_ms = config_.health_timeout_s * 1000ULL});
+                                .health_timeout_ms = config_.health_timeout_s * 1000ULL,
+                                .read_journal = read_journal});
   context_.emplace(RouteContext{.clock = loop_.clock(),
                                 .log = log_,
                                 .environment_json = environment_json_,
@@ -123,6 +157,7 @@ void Daemon::make_services() {
                                 .sign_ins = *sign_ins_,
                                 .sessions = *session_service_,
                                 .secrets = *secret_service_,
+                                .secret_lookup = *secret_lookup_,
                                 .releases = release_service_,
                                 .deployer = *deployer_,
                                 .services = service_status_,
@@ -233,6 +268,7 @@ Task<void> Daemon::stop() {
   node_.stop();
   session_clock_.stop();
   key_rotation_->stop();
+  deployer_->stop();
   if (certificates_) certificates_->stop();
   co_await server_->shut_down(kGraceMs);
   co_await audit_.stop();

@@ -3,6 +3,7 @@
 // The whole program, made in order: everything that legerd is has a line here. Made by main, or by a test with a clock
 // of its own. Loop thread.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@
 #include "backend/service/identities.h"
 #include "backend/service/key_rotation.h"
 #include "backend/service/release_service.h"
+#include "backend/service/secret_lookup.h"
 #include "backend/service/secret_service.h"
 #include "backend/service/service_status.h"
 #include "backend/service/session_clock.h"
@@ -43,6 +45,7 @@
 #include "daemon/rate_limits.h"
 #include "daemon/route_context.h"
 #include "daemon/router.h"
+#include "daemon/secret_keeper.h"
 #include "daemon/server.h"
 #include "daemon/watchdog.h"
 #include "quadlets/generator.h"
@@ -68,6 +71,9 @@ class Daemon {
   // Lets requests in flight finish, then closes everything; the daemon can be destroyed afterwards.
   Task<void> stop();
 
+  // What deployments say as they go on; for tests, which have nothing to deploy on.
+  DeployEvents& deploy_events() { return deployer_->events(); }
+
  private:
   Daemon(Loop& loop, const Log& log, Config config, std::unique_ptr<Database> database);
   Task<Result<void>> open_vault();
@@ -78,6 +84,8 @@ class Daemon {
   Result<void> open_doors(std::vector<HandedSocket> handed);
   Result<void> open_door(Result<ListeningSocket> socket);
   Result<void> start_tls(CertificateSource issuer);
+
+  static constexpr std::uint64_t kPodmanTimeoutMs = 10'000;
 
   Loop& loop_;
   const Log& log_;
@@ -101,7 +109,7 @@ class Daemon {
   AuditLog audit_{loop_, log_, audit_rows_, session_clock_, config_.audit_days};
   Accounts accounts_{users_, loop_.clock(), node_, {.owner = config_.owner, .operators = config_.operators}};
   RateLimits rate_limits_{loop_.clock(), config_.limits};
-  PodmanApi podman_{http_, config_.podman_socket};
+  PodmanApi podman_{http_, config_.podman_socket, kPodmanTimeoutMs, secret_keeper(config_)};
   Bus bus_{loop_};
   SystemdUnits units_{loop_, bus_};
   PosixFileSystem files_;
@@ -117,6 +125,7 @@ class Daemon {
   std::optional<SessionService> session_service_;
   std::optional<SignIns> sign_ins_;
   std::optional<SecretService> secret_service_;
+  std::optional<SecretLookup> secret_lookup_;
   std::optional<Deployer> deployer_;
   std::optional<RouteContext> context_;
   std::optional<Guard> guard_;

@@ -291,6 +291,7 @@ Task<HttpSession::Next> HttpSession::answer(Response response) {
     sent = co_await connection_.write(out_, static_cast<std::size_t>(taken));
   }
   if (sent && with_body && response.source) sent = co_await send_parts(std::move(response.source));
+  if (sent && with_body && response.live) sent = co_await send_live(std::move(*response.live));
   if (sent && with_body && response.file) sent = co_await send_body_file(std::move(*response.file));
   wipe(out_);
   if (out_.capacity() > kBodyPart) out_ = {};
@@ -308,28 +309,59 @@ Task<bool> HttpSession::send_body_file(FileBody body) {
 }
 
 Task<bool> HttpSession::send_parts(BodySource source) {
-  const bool chunked = !parser_.head().http_1_0;
   while (true) {
     auto part = source();
     if (!part) {
       services_.log.error("an answer was broken off", {{"WHY", part.error().message}});
       co_return false;
     }
-    if (part->empty() && !chunked) co_return true;
-    out_.clear();
-    if (chunked) {
-      constexpr std::string_view digits = "0123456789abcdef";
-      std::string size;
-      for (std::size_t left = part->size(); left > 0; left /= 16) size.insert(size.begin(), digits[left % 16]);
-      out_ += size.empty() ? "0" : size;
-      out_ += "\r\n";
-    }
-    out_ += *part;
-    if (chunked) out_ += "\r\n";
-    const bool sent = co_await connection_.write(out_, 0);
-    if (!sent || part->empty()) co_return sent;
+    const bool is_last = part->empty();
+    const bool sent = co_await send_part(std::move(*part));
+    if (!sent || is_last) co_return sent;
     co_await NextTurn{services_.loop};  // a client that reads fast would be served without a wait in between
   }
+}
+
+// One chunk, or what there is of it where the end of the body is that of the connection; an empty one is the last.
+Task<bool> HttpSession::send_part(std::string part) {
+  const bool chunked = !parser_.head().http_1_0;
+  out_.clear();
+  if (chunked) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string size;
+    for (std::size_t left = part.size(); left > 0; left /= 16) size.insert(size.begin(), digits[left % 16]);
+    out_ += size.empty() ? "0" : size;
+    out_ += "\r\n";
+  }
+  out_ += part;
+  if (chunked) out_ += "\r\n";
+  co_return co_await connection_.write(out_, 0);
+}
+
+// Until it has ended, the client is gone, or legerd stops: that end is no fault, and the client comes again.
+Task<bool> HttpSession::send_live(LiveBody body) {
+  auto watch = body.watch([this] { connection_.wake(); });
+  while (!services_.is_stopping) {
+    auto part = body.take();
+    if (!part) break;
+    if (!part->empty()) {
+      const bool sent = co_await send_part(std::move(*part));
+      if (!sent) co_return false;
+      co_await NextTurn{services_.loop};
+      continue;
+    }
+    connection_.set_idle(true);  // a stop need not wait for it
+    const std::uint64_t until = services_.loop.timers().now_ms() + kLiveSilenceMs;
+    const ClientConnection::Wait wait = co_await connection_.more_input(connection_.input().size(), until);
+    connection_.set_idle(false);
+    if (wait == ClientConnection::Wait::ended && !services_.is_stopping) co_return false;
+    if (wait != ClientConnection::Wait::timed_out) continue;
+    const bool sent = co_await send_part(":\n\n");
+    if (!sent) co_return false;
+  }
+  watch.reset();
+  connection_.forget_wake();
+  co_return co_await send_part({});
 }
 
 // A client that is still sending must get to see the answer: closing now would reset the connection under it.

@@ -23,7 +23,9 @@ inline constexpr std::uint64_t kKeepAliveMs = 60'000;    // silence between requ
 inline constexpr std::uint64_t kBodyGraceMs = 10'000;    // after it a body must have come at kBodyBytesPerSecond
 inline constexpr std::uint64_t kBodyBytesPerSecond = 1024;
 inline constexpr std::uint64_t kNoProgressMs = 90'000;  // no byte of a body
-inline constexpr std::uint64_t kLingerMs = 1'000;       // reading on after an early refusal
+inline constexpr std::uint64_t kLiveSilenceMs =
+    15'000;                                        // after which an answer that comes as it happens says something
+inline constexpr std::uint64_t kLingerMs = 1'000;  // reading on after an early refusal
 inline constexpr std::size_t kMaxJsonBody = 1024 * 1024;
 inline constexpr std::size_t kMaxOpenBody = 4096;  // before a request is authenticated
 inline constexpr std::size_t kMaxBundleBody = 16 * 1024 * 1024;
@@ -64,6 +66,8 @@ class HttpSession {
   Task<Next> refuse(Error error, std::string allow);
   void record_refusal(const Error& error);
   Task<bool> send_parts(BodySource source);
+  Task<bool> send_part(std::string part);
+  Task<bool> send_live(LiveBody body);
   Task<bool> send_body_file(FileBody body);
   Task<void> linger();
   const std::string& date();

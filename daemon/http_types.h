@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -70,6 +71,15 @@ struct Request {
 // answer for whole.
 using BodySource = std::function<Result<std::string>()>;
 
+// An answer that comes as things happen, without an end that is known. It is sent when there is something, a slow
+// client is waited for, and nothing is kept for it meanwhile.
+struct LiveBody {
+  // What has come since the last call, at most about 64 KiB; empty: nothing yet; nothing: it has ended.
+  std::function<std::optional<std::string>()> take;
+  // `wake` is called when take() may have more, until what is returned is destroyed.
+  std::function<std::shared_ptr<void>(std::function<void()> wake)> watch;
+};
+
 // A part of an open file, which is as long as it says.
 struct FileBody {
   FileHandle file;
@@ -84,6 +94,7 @@ struct Response {
   std::string body;
   BodySource source;             // set: the body follows in parts, chunked
   std::optional<FileBody> file;  // set: the body is this, and `body` empty
+  std::optional<LiveBody> live;  // set: the body is this, chunked
   bool is_page = false;          // for a browser to show: its headers say what it may load
 };
 

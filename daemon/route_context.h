@@ -13,6 +13,7 @@
 #include "backend/service/identities.h"
 #include "backend/service/key_rotation.h"
 #include "backend/service/release_service.h"
+#include "backend/service/secret_lookup.h"
 #include "backend/service/secret_service.h"
 #include "backend/service/service_status.h"
 #include "backend/service/session_service.h"
@@ -32,6 +33,7 @@ struct RouteContext {
   SignIns& sign_ins;
   SessionService& sessions;
   SecretService& secrets;
+  SecretLookup& secret_lookup;
   ReleaseService& releases;
   Deployer& deployer;
   ServiceStatusReader& services;

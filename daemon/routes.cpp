@@ -36,6 +36,8 @@ constexpr std::array kRoutes{
     Route{Method::del, "/secrets/:name", Scope::user, Body::none, delete_secret},
     Route{Method::get, "/api/secrets/:name/versions", Scope::user, Body::none, list_secret_versions},
     Route{Method::post, "/api/secrets/:name/rollback", Scope::user, Body::json, roll_back_secret},
+    Route{Method::post, "/api/secrets/sync", Scope::op, Body::none, sync_secrets},
+    Route{Method::get, "/api/podman-secrets/:name", Scope::host, Body::none, look_up_secret},
 
     Route{Method::get, "/api/releases", Scope::user, Body::none, list_releases},
     Route{Method::get, "/api/releases/latest", Scope::user, Body::none, get_latest_release},
@@ -48,7 +50,10 @@ constexpr std::array kRoutes{
 
     Route{Method::get, "/api/deployments", Scope::op, Body::none, list_deployments},
     Route{Method::post, "/api/deployments", Scope::op, Body::json, start_deployment},
+    Route{Method::post, "/api/deployments/plan", Scope::op, Body::json, plan_deployment},
     Route{Method::get, "/api/deployments/:id", Scope::op, Body::none, get_deployment},
+    Route{Method::get, "/api/deployments/:id/events", Scope::op, Body::none, watch_deployment},
+    Route{Method::post, "/api/deployments/:name/rollback", Scope::op, Body::none, roll_back_deployment},
     Route{Method::del, "/api/deployments/:name", Scope::op, Body::none, remove_deployment},
 
     Route{Method::get, "/api/services", Scope::op, Body::none, list_services},

@@ -31,6 +31,9 @@ Task<Result<Response>> delete_secret(RouteContext& context, Request& request);
 Task<Result<Response>> list_secret_versions(RouteContext& context, Request& request);
 Task<Result<Response>> roll_back_secret(RouteContext& context, Request& request);
 
+Task<Result<Response>> sync_secrets(RouteContext& context, Request& request);
+Task<Result<Response>> look_up_secret(RouteContext& context, Request& request);
+
 Task<Result<Response>> list_releases(RouteContext& context, Request& request);
 Task<Result<Response>> get_latest_release(RouteContext& context, Request& request);
 Task<Result<Response>> get_release(RouteContext& context, Request& request);
@@ -42,7 +45,10 @@ Task<Result<Response>> get_release_file(RouteContext& context, Request& request)
 
 Task<Result<Response>> list_deployments(RouteContext& context, Request& request);
 Task<Result<Response>> get_deployment(RouteContext& context, Request& request);
+Task<Result<Response>> plan_deployment(RouteContext& context, Request& request);
+Task<Result<Response>> watch_deployment(RouteContext& context, Request& request);
 Task<Result<Response>> start_deployment(RouteContext& context, Request& request);
+Task<Result<Response>> roll_back_deployment(RouteContext& context, Request& request);
 Task<Result<Response>> remove_deployment(RouteContext& context, Request& request);
 
 Task<Result<Response>> list_services(RouteContext& context, Request& request);

@@ -2,6 +2,7 @@
 
 #include "backend/base/json.h"
 #include "daemon/envelope.h"
+#include "daemon/install_request.h"
 #include "daemon/request_fields.h"
 #include "daemon/routes.h"
 
@@ -17,7 +18,7 @@ Json embedded(const std::string& text) { return text.empty() ? Json() : Json::pa
 Json describe(const Deployment& deployment) {
   return {{"id", deployment.id},
           {"name", deployment.name},
-          {"version", deployment.version},
+          {"version", deployment.version == 0 ? Json() : Json(deployment.version)},  // a sync is of no release
           {"kind", deployment.kind},
           {"state", deployment.state},
           {"created_at", deployment.created_at},
@@ -49,13 +50,32 @@ Task<Result<Response>> get_deployment(RouteContext& context, Request& request) {
   co_return success(describe(*deployment));
 }
 
-Task<Result<Response>> start_deployment(RouteContext& context, Request& request) {
+Task<Result<Response>> plan_deployment(RouteContext& context, Request& request) {
   const auto body = read_object(request, {"version"});
   if (!body) co_return Fail(body.error());
   const auto version = optional_number(*body, "version");
   if (!version) co_return Fail(version.error());
   if (!*version) co_return Fail({Code::invalid_request, "The field \"version\" is missing.", {}, {}});
-  const auto id = co_await context.deployer.install(actor_of(request), **version);
+  const auto plan = co_await context.deployer.plan(actor_of(request), **version);
+  if (!plan) co_return Fail(plan.error());
+  co_return success(embedded(*plan));
+}
+
+Task<Result<Response>> start_deployment(RouteContext& context, Request& request) {
+  const auto body = read_object(request, {"version", "plan_id", "accept_flags", "adopt", "retry"});
+  if (!body) co_return Fail(body.error());
+  auto wanted = read_install_request(*body);
+  if (!wanted) co_return Fail(wanted.error());
+  Result<std::uint64_t> version = wanted->version.value_or(0);
+  if (!wanted->version) version = context.deployer.planned_version(request.caller.user_uuid, wanted->options.plan_id);
+  if (!version) co_return Fail(version.error());
+  const auto id = co_await context.deployer.install(actor_of(request), *version, std::move(wanted->options));
+  if (!id) co_return Fail(id.error());
+  co_return success({{"id", *id}}, 202);
+}
+
+Task<Result<Response>> roll_back_deployment(RouteContext& context, Request& request) {
+  const auto id = co_await context.deployer.go_back(actor_of(request), request.parameters.front());
   if (!id) co_return Fail(id.error());
   co_return success({{"id", *id}}, 202);
 }

@@ -31,7 +31,7 @@ class Check {
  public:
   explicit Check(const PreparedFolder& folder) : folder_(folder), units_(units_of(folder.files)) {}
 
-  Findings run() {
+  FolderFindings run() {
     for (const auto& [path, text] : folder_.files) check_file(path, text);
     for (const FolderUnit& unit : units_) check_unit(unit);
     check_names();
@@ -148,25 +148,25 @@ class Check {
 
   const PreparedFolder& folder_;
   std::vector<FolderUnit> units_;
-  Findings findings_;
+  FolderFindings findings_;
 };
 
 // What only the whole bundle shows: its sizes.
-std::expected<std::size_t, Finding> packed_size(const FolderFiles& files, const BundleLimits& limits) {
+std::expected<std::size_t, FolderFinding> packed_size(const FolderFiles& files, const BundleLimits& limits) {
   const auto bytes = write_bundle(files, limits);
   if (bytes) return bytes->size();
   constexpr std::string_view kBegin = "The folder ";
   std::string why = bytes.error().message;
   if (why.starts_with(kBegin)) why.erase(0, kBegin.size());
   if (why.ends_with('.')) why.pop_back();
-  return std::unexpected(Finding{Severity::error, "", 0, std::move(why), bytes.error().code});
+  return std::unexpected(FolderFinding{Severity::error, "", 0, std::move(why), bytes.error().code});
 }
 
 }  // namespace
 
 std::size_t FolderReport::count(Severity severity) const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(findings, [severity](const Finding& finding) { return finding.severity == severity; }));
+  return static_cast<std::size_t>(std::ranges::count_if(
+      findings, [severity](const FolderFinding& finding) { return finding.severity == severity; }));
 }
 
 Result<FolderReport> check_folder(const std::string& folder, const PackOptions& options) {
@@ -182,7 +182,7 @@ Result<FolderReport> check_folder(const std::string& folder, const PackOptions& 
     if (!size) report.findings.push_back(size.error());
   }
   report.manifest = std::move(prepared->manifest);
-  std::ranges::stable_sort(report.findings, {}, [](const Finding& finding) {
+  std::ranges::stable_sort(report.findings, {}, [](const FolderFinding& finding) {
     return std::tuple(finding.severity, std::string_view(finding.file), finding.line);
   });
   return report;

@@ -12,7 +12,7 @@
 namespace leger {
 
 struct FolderReport {
-  Findings findings;                 // errors first, then warnings and notes; within those by file and line
+  FolderFindings findings;           // errors first, then warnings and notes; within those by file and line
   std::optional<Manifest> manifest;  // given or made; nothing where neither could be read
   std::size_t files = 0;             // in the bundle
   std::size_t bytes = 0;             // of the bundle; 0 where it cannot be packed

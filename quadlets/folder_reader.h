@@ -9,7 +9,7 @@
 
 #include "backend/base/error.h"
 #include "quadlets/bundle.h"
-#include "quadlets/finding.h"
+#include "quadlets/folder_finding.h"
 
 namespace leger {
 
@@ -19,7 +19,7 @@ using FolderFiles = std::map<std::string, std::string>;
 struct FolderContents {
   FolderFiles files;
   std::vector<std::string> skipped;  // hidden files, and hidden folders with a slash at their end; fit to be shown
-  Findings problems;                 // all of them errors, in the order of the walk, which is by name
+  FolderFindings problems;           // all of them errors, in the order of the walk, which is by name
   bool is_whole = true;              // false: the walk ended early, at the 100th problem or where there was too much
 };
 

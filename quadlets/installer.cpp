@@ -109,6 +109,27 @@ std::uint64_t Installer::identity(const std::string& path) {
   return status.st_ino;
 }
 
+Result<void> Installer::check_exchange(const std::string& id) {
+  const std::string staged = staging_path(id);
+  // No bundle has hidden files. A crash leaves them in a folder that is swept away.
+  const std::string one = staged + "/.exchange-1";
+  const std::string other = staged + "/.exchange-2";
+  int problem = 0;
+  for (const std::string& folder : {one, other}) {
+    if (problem == 0) problem = files_.make_folder(folder);
+  }
+  if (problem == 0) problem = files_.exchange(one, other);
+  for (const std::string& folder : {one, other}) {
+    const int kept = files_.remove_tree(folder);
+    if (problem == 0) problem = kept;
+  }
+  if (problem != 0) return failed("Folders in " + staging_dir_ + " cannot be exchanged", problem);
+  // Two mounts are told from one before the kernel looks for the name, which is never there.
+  problem = files_.exchange(staged, quadlet_dir_ + "/.no-such-app");
+  if (problem != EXDEV) return {};
+  return failed("Folders of " + staging_dir_ + " and " + quadlet_dir_ + " cannot be exchanged", problem);
+}
+
 Result<void> Installer::check_names(const std::string& id, const std::string& name) const {
   if (is_plain(id) && is_deployment_name(name)) return {};
   return Fail(

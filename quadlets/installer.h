@@ -45,6 +45,10 @@ class Installer {
   // Whether an app is there; an empty folder, as an interrupted switch may leave one, is none.
   bool is_live(const std::string& name) const;
 
+  // Whether the file system can do what switch_in does, tried on folders of no account below staging folder `id`, which
+  // is as it was afterwards. `unavailable`, as below, where it cannot.
+  Result<void> check_exchange(const std::string& id);
+
   // Makes quadlet_dir and the staging folder (0700) where they are not there.
   Result<void> prepare();
   // A number that tells one folder from another for ever: its inode; 0 where there is none.

@@ -20,11 +20,11 @@ constexpr const char* kManifest = "manifest.json";
 constexpr int kNoVersion = 0;
 constexpr const char* kNoTime = "1970-01-01T00:00:00Z";
 
-Finding in_manifest(std::string why, Code code = Code::invalid_bundle) {
+FolderFinding in_manifest(std::string why, Code code = Code::invalid_bundle) {
   return {Severity::error, kManifest, 0, std::move(why), code};
 }
 
-Finding in_folder(std::string why) { return {Severity::error, "", 0, std::move(why), Code::invalid_bundle}; }
+FolderFinding in_folder(std::string why) { return {Severity::error, "", 0, std::move(why), Code::invalid_bundle}; }
 
 // An error of parse_manifest, `manifest.json WHY.`, as the end of a sentence.
 std::string why_of(const Error& error) {
@@ -42,7 +42,7 @@ std::string own_name(const std::string& folder) {
 }
 
 // The name of an app whose folder has no manifest; a finding where there is none that fits.
-std::expected<std::string, Finding> name_for(const std::string& folder, const std::string& wanted) {
+std::expected<std::string, FolderFinding> name_for(const std::string& folder, const std::string& wanted) {
   std::string name = wanted.empty() ? fitted_name(own_name(folder)) : wanted;
   if (is_deployment_name(name)) return name;
   return std::unexpected(in_folder(
@@ -66,8 +66,8 @@ Json made_manifest(const FolderFiles& files, const std::string& name) {
 }
 
 // A manifest that would be refused must not be made: what is wrong is said of the unit.
-Findings secret_problems(const FolderFiles& files) {
-  Findings problems;
+FolderFindings secret_problems(const FolderFiles& files) {
+  FolderFindings problems;
   for (const FolderUnit& unit : units_of(files)) {
     for (const std::string& name : unit.secrets()) {
       if (is_secret_name(name)) continue;
@@ -84,7 +84,7 @@ void make_manifest(PreparedFolder& folder, const std::string& path, const PackOp
   }
   const auto name = name_for(path, options.name);
   if (!name) return folder.problems.push_back(name.error());
-  const Findings problems = secret_problems(folder.files);
+  const FolderFindings problems = secret_problems(folder.files);
   if (!problems.empty()) {
     folder.problems.insert(folder.problems.end(), problems.begin(), problems.end());
     return;
@@ -127,8 +127,8 @@ void judge_manifest(PreparedFolder& folder, const PackOptions& options) {
   folder.manifest = std::move(*manifest);
 }
 
-bool has_manifest_problem(const Findings& problems) {
-  return std::ranges::any_of(problems, [](const Finding& problem) { return problem.file == kManifest; });
+bool has_manifest_problem(const FolderFindings& problems) {
+  return std::ranges::any_of(problems, [](const FolderFinding& problem) { return problem.file == kManifest; });
 }
 
 }  // namespace
@@ -147,7 +147,7 @@ std::string fitted_name(std::string_view folder_name) {
   return name;
 }
 
-std::string sentence_of(const Finding& finding) {
+std::string sentence_of(const FolderFinding& finding) {
   if (finding.file.empty()) return "The folder " + finding.why;
   const std::string line = finding.line == 0 ? "" : ", line " + std::to_string(finding.line) + ",";
   return "\"" + finding.file + "\"" + line + " " + finding.why;
@@ -177,7 +177,7 @@ Result<PreparedFolder> prepare_folder(const std::string& folder, const PackOptio
 Result<PackedFolder> pack_folder(const std::string& folder, const PackOptions& options) {
   auto prepared = prepare_folder(folder, options);
   if (!prepared) return Fail(prepared.error());
-  const Findings& problems = prepared->problems;
+  const FolderFindings& problems = prepared->problems;
   if (!problems.empty() || !prepared->manifest) {
     const std::string more = problems.size() == 1 ? "" : " (and " + std::to_string(problems.size() - 1) + " more)";
     return Fail({problems.front().code,

@@ -9,7 +9,7 @@
 
 #include "backend/base/error.h"
 #include "quadlets/bundle.h"
-#include "quadlets/finding.h"
+#include "quadlets/folder_finding.h"
 #include "quadlets/folder_reader.h"
 #include "quadlets/manifest.h"
 
@@ -26,7 +26,7 @@ enum class ManifestOrigin { given, made };
 struct PreparedFolder {
   FolderFiles files;  // manifest.json among them, where there is one or one could be made
   std::vector<std::string> skipped;
-  Findings problems;  // all that keeps it from being packed
+  FolderFindings problems;  // all that keeps it from being packed
   ManifestOrigin origin = ManifestOrigin::made;
   std::optional<Manifest> manifest;
 };
@@ -50,6 +50,6 @@ Result<PackedFolder> pack_folder(const std::string& folder, const PackOptions& o
 std::string fitted_name(std::string_view folder_name);
 
 // `"hello.container", line 3, is no …`, without a full stop.
-std::string sentence_of(const Finding& finding);
+std::string sentence_of(const FolderFinding& finding);
 
 }  // namespace leger

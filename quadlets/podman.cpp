@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "backend/base/text.h"
+#include "quadlets/secret_driver.h"
 
 namespace leger {
 namespace {
@@ -72,6 +73,15 @@ std::optional<PodmanSecret> read_secret(const Json& json) {
   return PodmanSecret{*id, std::move(*name), read_labels(*spec, "Labels")};
 }
 
+// Whether the driver and its options are what is wanted.
+bool is_driven_by(const Json& secret, const SecretDriver& wanted) {
+  const auto driver = secret["Spec"].find("Driver");
+  if (driver == secret["Spec"].end() || !driver->is_object()) return wanted.name == "file";
+  const std::string name = text_field(*driver, "Name").value_or("file");
+  // Podman's own driver has its folder among its options.
+  return name == wanted.name && (name == "file" || read_labels(*driver, "Options") == wanted.options);
+}
+
 // `80`, or `80-82` of a range of three.
 std::string port_text(std::int64_t first, std::int64_t count) {
   return count > 1 ? std::to_string(first) + "-" + std::to_string(first + count - 1) : std::to_string(first);
@@ -117,6 +127,20 @@ std::optional<PodmanContainer> read_container(const Json& json) {
   return container;
 }
 
+std::optional<PodmanImage> read_image(const Json& json) {
+  auto id = text_field(json, "Id");
+  if (!id) return std::nullopt;
+  PodmanImage image{.id = *std::move(id), .names = {}};
+  for (const char* list : {"RepoTags", "RepoDigests"}) {
+    const auto names = json.find(list);
+    if (names == json.end() || !names->is_array()) continue;
+    for (const Json& name : *names) {
+      if (name.is_string()) image.names.push_back(name.get<std::string>());
+    }
+  }
+  return image;
+}
+
 bool has_all(const std::map<std::string, std::string>& there, const std::map<std::string, std::string>& wanted) {
   return std::ranges::all_of(wanted, [&there](const auto& label) {
     const auto found = there.find(label.first);
@@ -126,8 +150,8 @@ bool has_all(const std::map<std::string, std::string>& there, const std::map<std
 
 }  // namespace
 
-PodmanApi::PodmanApi(HttpClient& http, std::string socket, std::uint64_t timeout_ms)
-    : http_(http), socket_(std::move(socket)), timeout_ms_(timeout_ms) {}
+PodmanApi::PodmanApi(HttpClient& http, std::string socket, std::uint64_t timeout_ms, SecretKeeper keeper)
+    : http_(http), socket_(std::move(socket)), timeout_ms_(timeout_ms), keeper_(std::move(keeper)) {}
 
 Task<Result<HttpResponse>> PodmanApi::call(std::string method, std::string path, std::optional<std::string> body) {
   HttpRequest request;
@@ -166,6 +190,7 @@ Task<Result<std::vector<PodmanSecret>>> PodmanApi::secrets() {
   for (const Json& item : *list) {
     auto secret = read_secret(item);
     if (!secret) co_return garbled("list of secrets");
+    secret->is_as_put = is_driven_by(item, driver_of(keeper_, secret->labels));
     secrets.push_back(std::move(*secret));
   }
   co_return secrets;
@@ -173,8 +198,14 @@ Task<Result<std::vector<PodmanSecret>>> PodmanApi::secrets() {
 
 Task<Result<void>> PodmanApi::put_secret(std::string name, Secret value, std::map<std::string, std::string> labels) {
   const std::string what = "keep the secret \"" + escape_controls(name) + "\"";
+  // Replacing is left to Podman's own driver alone. Where there is no secret of the name yet, Podman tells the shell
+  // driver to delete the empty id, and then takes that for the beginning of another secret's id (5.4.2).
+  if (!keeps_values()) {
+    const auto removed = co_await remove_secret(name);
+    if (!removed) co_return removed;
+  }
   const std::string path = "/secrets/create?name=" + percent_encode(name) +
-                           "&labels=" + percent_encode(dump(Json(labels))) + "&replace=true";
+                           "&labels=" + percent_encode(dump(Json(labels))) + query_of(driver_of(keeper_, labels));
   // On the heap whatever its length, so that moving it leaves no copy behind; the HTTP client wipes it.
   std::string body;
   body.reserve(std::max<std::size_t>(value.reveal().size(), 64));
@@ -241,6 +272,20 @@ Task<Result<std::vector<PodmanContainer>>> PodmanApi::containers() {
     containers.push_back(std::move(*container));
   }
   co_return containers;
+}
+
+Task<Result<std::vector<PodmanImage>>> PodmanApi::images() {
+  const auto response = co_await call("GET", "/images/json", std::nullopt);
+  if (!response) co_return Fail(response.error());
+  const auto list = read_list(*response, "images");
+  if (!list) co_return Fail(list.error());
+  std::vector<PodmanImage> images;
+  for (const Json& item : *list) {
+    auto image = read_image(item);
+    if (!image) co_return garbled("list of images");
+    images.push_back(std::move(*image));
+  }
+  co_return images;
 }
 
 }  // namespace leger

@@ -71,6 +71,7 @@ constexpr std::array kTexts{
     std::pair{std::string_view("ActiveState"), &UnitState::active_state},
     std::pair{std::string_view("SubState"), &UnitState::sub_state},
     std::pair{std::string_view("SourcePath"), &UnitState::source_path},
+    std::pair{std::string_view("Type"), &UnitState::type},
     std::pair{std::string_view("Result"), &UnitState::result},
 };
 

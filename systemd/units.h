@@ -18,6 +18,7 @@ struct UnitState {
   std::string active_state;                  // active, inactive, failed, activating, …
   std::string sub_state;                     // running, exited, …
   std::string source_path;                   // of generated units: the quadlet
+  std::string type;                          // of services: notify, oneshot, …; empty for others
   std::string result;                        // of services: success, exit-code, timeout, …; empty for others
   std::uint32_t restarts = 0;                // NRestarts of services
   std::optional<std::int64_t> active_since;  // seconds since 1970; nothing while it is not active

@@ -28,7 +28,8 @@ using HeaderList = std::unique_ptr<curl_slist, decltype(&free_headers)>;
 
 // One exchange: what libcurl writes into, and who waits for its end.
 struct Exchange {
-  Exchange(Loop& loop, HttpRequest sent) : request(std::move(sent)), done(loop) {}
+  Exchange(Loop& loop, HttpRequest sent)
+      : request(std::move(sent)), done(loop), silence(loop.timers(), [this] { done.set(CURLE_OPERATION_TIMEDOUT); }) {}
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
   // What is sent may be a secret's value or a key, and so may be what came of an answer that was not whole.
@@ -43,6 +44,9 @@ struct Exchange {
   OneShot<CURLcode> done;
   curl_off_t sent = 0;  // bytes of the body, as last told
   bool too_large = false;
+  bool had_enough = false;  // on_part wants no more
+  CURL* easy = nullptr;
+  Timer silence;  // of an answer that is not kept
 };
 
 // A string that grows by itself frees its old bytes as they are, and the answer may be a private key.
@@ -59,6 +63,13 @@ void append_wiping(std::string& body, std::string_view bytes) {
 
 std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
+  long status = 0;
+  curl_easy_getinfo(exchange.easy, CURLINFO_RESPONSE_CODE, &status);
+  if (exchange.request.on_part && status == 200) {
+    exchange.silence.set_in(exchange.request.timeout_ms);
+    exchange.had_enough = !exchange.request.on_part({bytes, size * count});
+    return exchange.had_enough ? 0 : size * count;
+  }
   if (exchange.response.body.size() + size * count > exchange.request.max_body_bytes) {
     exchange.too_large = true;
     return 0;  // ends the transfer
@@ -110,7 +121,11 @@ void prepare(CURL* easy, Exchange& exchange, curl_slist* headers) {
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "leger");
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout_ms));
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
+  if (request.on_part) {
+    exchange.silence.set_in(request.timeout_ms);
+  } else {
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
+  }
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &exchange);
@@ -261,6 +276,7 @@ Task<Result<HttpResponse>> HttpClient::send(HttpRequest request) {
     return Fail({Code::upstream_failed, "No answer from " + to + ": " + std::string(why) + ".", {}, {}});
   };
   if (!easy) co_return failed("libcurl cannot start a transfer");
+  exchange.easy = easy.get();
   prepare(easy.get(), exchange, headers.get());
   if (!multi_->add(easy.get(), exchange)) co_return failed("libcurl cannot start a transfer");
   const CURLcode code = co_await exchange.done;
@@ -268,7 +284,7 @@ Task<Result<HttpResponse>> HttpClient::send(HttpRequest request) {
   if (exchange.too_large) {
     co_return failed("the answer is longer than " + std::to_string(exchange.request.max_body_bytes) + " bytes");
   }
-  if (code != CURLE_OK) co_return failed(curl_easy_strerror(code));
+  if (code != CURLE_OK && !exchange.had_enough) co_return failed(curl_easy_strerror(code));
   long status = 0;
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
   exchange.response.status = static_cast<int>(status);

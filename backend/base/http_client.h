@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct HttpRequest {
   std::uint64_t timeout_ms = 10'000;  // for the whole exchange
   // Told on the loop, as the body goes out, how many bytes of it have gone of how many; may be empty.
   std::function<void(std::uint64_t, std::uint64_t)> on_upload;
+  // Of a good answer, gets each part of the body as it comes instead of the body being kept: for one without an end.
+  // False ends the exchange, which is a good one then. `timeout_ms` is the longest silence then. Empty: the body is
+  // kept.
+  std::function<bool(std::string_view part)> on_part;
   std::function<void(std::size_t bytes)> on_received;  // after each part of the answer: its bytes so far; empty: nobody
 };
 

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,14 +33,23 @@ Task<Result<void>> drop_podman_secrets(DeployParts& parts, std::string user_uuid
 Task<Result<void>> restore_podman_secrets(DeployParts& parts, const Deployment& row, const Generation& staged,
                                           const std::optional<Generation>& before);
 
+// Podman's names of the networks and volumes of all live apps but `app`: what they use is not removed with it.
+Result<std::set<std::string>> objects_of_others(Deployments& deployments, const std::string& app);
+
 // Stops units in the order given; one that is not there is no error.
 Task<Result<void>> stop_units(DeployParts& parts, std::vector<std::string> units);
 
-// Starts each unit anew. The error names the unit, what became of its job, and how to see why.
+// Starts the units anew, all at once. The error names the unit, what became of its job, and how to see why.
 Task<Result<void>> restart_units(DeployParts& parts, std::vector<std::string> units);
 
 // Every unit must be loaded from its file in the live folder.
 Task<Result<void>> check_loaded(DeployParts& parts, std::string live_folder, std::vector<AppUnit> units);
+
+// The unit that an error of these steps blames; empty where it blames none.
+std::string unit_of(const Error& error);
+
+// What runs to its end is not missed once it has ended well.
+bool has_ended_well(const UnitState& state);
 
 // Waits until the services have been active, without a restart of their own, for the settling time, and those with a
 // health check say healthy.

@@ -15,14 +15,22 @@
 namespace leger {
 
 struct AppUnit {
-  std::string name;                  // hello.service
+  std::string name;                  // hello.service; of a template its default instance, job@one.service
   std::string source;                // hello.container, relative to the app's folder
   std::string image;                 // of containers; empty for others
   std::vector<std::string> secrets;  // Podman secrets that it uses
+  std::string pod;                   // name of the unit of the pod that it is in
   std::string text;                  // generated, with the app's live folder in its paths; not kept in the journal
+  std::string image_digest;          // docker.io/web@sha256:… of that; empty where it has none
+  std::string pull;                  // of Pull= and Policy=: always, newer, missing, never; not journaled
+  std::string image_id;              // Podman's, of what `image` named at the time; empty: not known
 
   // container, pod or kube: something that runs. The others are made by what runs.
   bool is_service() const;
+  // build or image: it runs to its end and leaves an image that containers are started from.
+  bool is_maker() const;
+  // The file that systemd has for it: job@.service where `name` is job@one.service, an instance of a template.
+  std::string file() const;
 };
 
 struct Generation {
@@ -33,6 +41,8 @@ struct Generation {
   std::map<std::string, std::string> files;  // SHA-256 of each bundled file by its path in the folder; not journaled
   std::uint64_t folder_identity = 0;         // Installer::identity of its folder, wherever that stands
   std::string replaces;                      // the deployment whose generation was live before; empty: none
+  std::string release_sha256;                // of the bundle that it was unpacked from
+  bool is_quarantined = false;               // it did not start, or was not healthy
 };
 
 // The generation that `folder` (staged or live) holds, from the generator's dry run: its units are those made from

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstdint>
+#include <exception>
 #include <utility>
 
 #include "backend/base/offload.h"
@@ -7,6 +9,24 @@
 // The part of the deployer that finishes what an earlier one could not: after a crash, or after a rollback that failed.
 
 namespace leger {
+namespace {
+
+constexpr int kPodmanTries = 40;
+constexpr std::uint64_t kPodmanPauseMs = 250;
+
+// Waits, not forever, until Podman answers. After a boot the first of its processes makes what holds its user
+// namespace: where a unit is stopped while its process does that, no later one gets in until the next boot
+// (Podman 5.4).
+Task<void> await_podman(DeployParts& parts) {
+  for (int tried = 0; tried < kPodmanTries; ++tried) {
+    const auto answer = co_await parts.podman.ping();
+    if (answer) co_return;
+    co_await sleep_for(parts.loop, kPodmanPauseMs);
+  }
+  parts.log.warning("Podman does not answer; what was interrupted is finished as far as it goes", {});
+}
+
+}  // namespace
 
 Task<void> Deployer::recover() {
   const Hold hold(*this, Busy::recovering);
@@ -15,10 +35,22 @@ Task<void> Deployer::recover() {
     parts_.log.error("unfinished deployments cannot be read", {{"WHY", unfinished.error().message}});
     co_return;
   }
-  for (Deployment& row : *unfinished) co_await recover_one(std::move(row));
+  if (!unfinished->empty()) co_await await_podman(parts_);
+  for (Deployment& row : *unfinished) {
+    const std::string id = row.id;
+    co_await recover_one(std::move(row));
+    events_.end(id);
+  }
+  const auto live = parts_.deployments.live();
+  for (std::size_t at = 0; live && at < live->size(); ++at) co_await drop_leftovers((*live)[at]);
   const auto settled = co_await settle_failed(std::string());
   if (!settled) parts_.log.error("an app is still between two releases", {{"WHY", settled.error().message}});
   co_await sweep_staging();
+  const auto reconciled = co_await reconcile_secrets();
+  if (reconciled) co_return;
+  parts_.log.warning("Podman's secrets cannot be looked at; they are later", {{"WHY", reconciled.error().message}});
+  parts_.loop.spawn(reconcile_later(),
+                    [this](std::exception_ptr) { parts_.log.error("reconciling failed with an exception"); });
 }
 
 Task<void> Deployer::recover_one(Deployment row) {
@@ -33,12 +65,20 @@ Task<void> Deployer::recover_one(Deployment row) {
     co_await finish(std::move(row), "rolled_back");
     co_return;
   }
+  if (row.state == "pulling") {
+    co_await give_up_bringing(std::move(row), why);
+    co_return;
+  }
+  if (row.kind == "sync") {
+    co_await roll_back_sync(std::move(row), why, Restarts::perhaps);
+    co_return;
+  }
   co_await roll_back(std::move(row), why, Restarts::perhaps);
 }
 
 // Whether the rollback of this row failed and left its generation in the app's folder.
 bool Deployer::is_half_back(const Deployment& row) const {
-  if (row.kind != "install" || row.state != "failed") return false;
+  if ((row.kind != "install" && row.kind != "rollback") || row.state != "failed") return false;
   const auto staged = generation_from_json(row.journal);
   return staged && is_switched(row, *staged);
 }
@@ -53,6 +93,7 @@ Task<Result<void>> Deployer::settle_failed(std::string name) {
     if (!row || !is_half_back(*row) || (!name.empty() && row->name != name)) continue;
     const Error why{Code::unavailable, "The deployment failed.", "Deploy it again.", {}};
     co_await roll_back(*row, why, Restarts::perhaps);
+    events_.end(id);
     if (!is_half_back(*row)) continue;
     outcome = Fail({Code::unavailable,
                     "The folder of " + row->name + " cannot be put back to what it was.",
@@ -63,6 +104,7 @@ Task<Result<void>> Deployer::settle_failed(std::string name) {
 }
 
 bool Deployer::is_needed(const std::string& staging_id) {
+  if (planning_.contains(staging_id)) return true;
   const auto row = parts_.deployments.get(staging_id);
   if (!row) return row.error().code != Code::deployment_not_found;
   return row->live || !row->finished_at || is_half_back(*row);
@@ -77,6 +119,7 @@ Task<void> Deployer::sweep_staging() {
   for (const std::string& id : *staged) {
     if (!is_needed(id)) co_await drop_staging(id);
   }
+  co_await sweep_images();
 }
 
 Task<void> Deployer::drop_staging(std::string id) {

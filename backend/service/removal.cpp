@@ -5,6 +5,8 @@
 #include "backend/crypto/seal.h"
 #include "backend/service/deploy_steps.h"
 #include "backend/service/deployer.h"
+#include "backend/service/failure_report.h"
+#include "backend/service/unit_ties.h"
 
 // The part of the deployer that takes an app away. Until systemd has read its units anew without the app, a failure
 // puts the app back; after that it is gone, and what could not be removed with it is tried again by a second removal.
@@ -58,6 +60,7 @@ Task<Result<std::string>> Deployer::remove(Actor actor, std::string name, Volume
   auto added = co_await parts_.deployments.add(row, audit_of(row, actor, "started"));
   if (!added) co_return Fail(added.error());
   std::string id = row.id;
+  tell_state(row);
   launch(run_remove(std::move(row)), hold);
   co_return id;
 }
@@ -93,10 +96,10 @@ Task<void> Deployer::run_remove(Deployment row) {
     if (!cleaned) state = "failed";
     if (!cleaned) row.error = report_json(left_over(cleaned.error(), row.name));
   } else {
+    row.error = co_await failure_report(parts_, row, taken.error());
     const auto back = co_await put_back(row, *generation);
     state = back ? "rolled_back" : "failed";
-    if (!back) taken.error().message += " Putting it back failed too: " + back.error().message;
-    row.error = report_json(taken.error());
+    if (!back) row.error = add_to_report(row.error, " Putting it back failed too: " + back.error().message);
   }
   co_await finish(std::move(row), std::move(state));
   co_await sweep_staging();
@@ -122,13 +125,16 @@ Task<Result<void>> Deployer::put_back(const Deployment& row, const Generation& g
   });
   if (!done || !parts_.installer.is_live(row.name)) co_return done;
   done = co_await parts_.units.reload();
-  const auto started = co_await restart_units(parts_, services_of(generation));
+  const auto started = co_await restart_units(parts_, without_pod_members(generation, services_of(generation)));
   co_return done ? started : done;
 }
 
 Task<Result<void>> Deployer::clean_up(const Deployment& row, const Generation& generation) {
+  const auto others = objects_of_others(parts_.deployments, row.name);
+  if (!others) co_return Fail(others.error());
   Result<void> first;
   for (const std::string& network : generation.networks) {
+    if (others->contains(network)) continue;
     auto removed = co_await parts_.podman.remove_network(network);
     if (first && !removed) first = removed;
   }
@@ -136,6 +142,7 @@ Task<Result<void>> Deployer::clean_up(const Deployment& row, const Generation& g
   if (first && !dropped) first = dropped;
   if (!removes_volumes(row)) co_return first;
   for (const std::string& volume : generation.volumes) {
+    if (others->contains(volume)) continue;
     auto removed = co_await parts_.podman.remove_volume(volume);
     if (first && !removed) first = removed;
   }

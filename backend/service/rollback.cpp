@@ -7,6 +7,9 @@
 #include "backend/base/offload.h"
 #include "backend/service/deploy_steps.h"
 #include "backend/service/deployer.h"
+#include "backend/service/failure_report.h"
+#include "backend/service/images.h"
+#include "backend/service/unit_ties.h"
 
 // The part of the deployer that puts back what an install had begun. Every step may be repeated, and one that fails
 // does not keep the later ones from being done, unless they would make it worse.
@@ -46,8 +49,20 @@ std::vector<std::string> services_to_start(const Generation& before, const Gener
   std::vector<std::string> services;
   for (const AppUnit& unit : before.units) {
     const bool was_stopped = !has_unit(staged, unit.name);
-    if (unit.is_service() && (was_stopped || std::ranges::contains(restarted, unit.name)))
-      services.push_back(unit.name);
+    const bool starts = unit.is_service() && was_stopped;
+    if (starts || std::ranges::contains(restarted, unit.name)) services.push_back(unit.name);
+  }
+  return services;
+}
+
+// Services of other apps that use a secret which the deployment gave another version.
+std::vector<std::string> services_of_others(const std::string& plan_text) {
+  const Json plan = Json::parse(plan_text, nullptr, false);
+  std::vector<std::string> services;
+  if (!plan.is_object() || !plan.contains("units")) return services;
+  for (const Json& unit : plan["units"]) {
+    const auto name = text_field(unit, "name");
+    if (name && text_field(unit, "app")) services.push_back(*name);
   }
   return services;
 }
@@ -65,15 +80,15 @@ Result<std::optional<Generation>> generation_before(Deployments& deployments, co
 }  // namespace
 
 Task<void> Deployer::roll_back(Deployment row, Error why, Restarts restarts) {
-  row.error = report_json(why);
+  // That of the first try says why; a later one only goes on.
+  if (row.error.empty()) row.error = co_await failure_report(parts_, row, why);
   row.finished_at.reset();
   auto noted = co_await set_state(row, "rolling_back");
   if (!noted) parts_.log.error("the state of a deployment cannot be written", {{"WHY", noted.error().message}});
   const auto undone = co_await undo(row, restarts);
   if (!undone) {
     parts_.log.error("a deployment could not be rolled back", {{"APP", row.name}, {"WHY", undone.error().message}});
-    row.error = report_json(
-        {why.code, why.message + " Rolling back failed too: " + undone.error().message, undone.error().action, {}});
+    row.error = add_to_report(row.error, " Rolling back failed too: " + undone.error().message, undone.error().action);
   }
   co_await finish(std::move(row), undone ? "rolled_back" : "failed");
   co_await sweep_staging();
@@ -94,15 +109,43 @@ Task<Result<void>> Deployer::undo(const Deployment& row, Restarts restarts) {
   if (!switched && is_switched(row, *staged)) co_return switched;
   Outcome outcome;
   outcome.note(switched);
+  if (*before) {
+    const auto named = co_await restore_images(parts_, **before);
+    outcome.note(named);
+  }
   const auto taken = co_await undo_additions(row, *staged, *before);
   outcome.note(taken);
-  if (!*before) co_return outcome.first();
-  const auto restarted = restarts == Restarts::none_yet ? std::vector<std::string>() : text_list(row.plan, "restart");
-  const auto services = services_to_start(**before, *staged, restarted);
-  auto started = co_await restart_units(parts_, services);
+  const bool none_yet = restarts == Restarts::none_yet;
+  const auto restarted = none_yet ? std::vector<std::string>() : text_list(row.plan, "restart");
+  auto services = *before ? services_to_start(**before, *staged, restarted) : std::vector<std::string>();
+  const auto others = none_yet ? std::vector<std::string>() : services_of_others(row.plan);
+  services.insert(services.end(), others.begin(), others.end());
+  auto started = co_await restart_units(parts_, *before ? without_pod_members(**before, services) : services);
   if (started && !services.empty()) started = co_await await_health(parts_, services);
   outcome.note(started);
   co_return outcome.first();
+}
+
+Task<void> Deployer::drop_leftovers(Deployment live) {
+  const auto generation = generation_from_json(live.journal);
+  if (!generation) co_return;
+  const auto before = generation_before(parts_.deployments, *generation);
+  if (!before || !*before) co_return;
+  Outcome outcome;
+  const auto others = objects_of_others(parts_.deployments, live.name);
+  if (!others) co_return;
+  for (const std::string& network : (*before)->networks) {
+    if (std::ranges::contains(generation->networks, network) || others->contains(network)) continue;
+    const auto removed = co_await parts_.podman.remove_network(network);
+    outcome.note(removed);
+  }
+  std::vector<std::string> secrets = secrets_of(**before);
+  std::erase_if(secrets, [&](const std::string& name) { return generation->secrets.contains(name); });
+  const auto dropped = co_await drop_podman_secrets(parts_, live.user_uuid, live.name, std::move(secrets));
+  outcome.note(dropped);
+  if (outcome.first()) co_return;
+  parts_.log.warning("what the app has no more cannot be removed from Podman; the next start tries again",
+                     {{"APP", live.name}, {"WHY", outcome.first().error().message}});
 }
 
 // Whether the app's folder is the one that the row's deployment put there, and what was there before is still kept.
@@ -126,8 +169,11 @@ Task<Result<void>> Deployer::undo_additions(const Deployment& row, const Generat
   outcome.note(restored);
   const auto reloaded = co_await parts_.units.reload();
   outcome.note(reloaded);
+  const auto others = objects_of_others(parts_.deployments, row.name);
+  if (!others) co_return Fail(others.error());
   for (const std::string& network : staged.networks) {
-    if (before && std::ranges::contains(before->networks, network)) continue;
+    const bool was_there = before && std::ranges::contains(before->networks, network);
+    if (was_there || others->contains(network)) continue;
     const auto removed = co_await parts_.podman.remove_network(network);
     outcome.note(removed);
   }

@@ -14,6 +14,13 @@ Error bad_name() {
           {}};
 }
 
+Error not_deployed() {
+  return {Code::secret_not_found,
+          "No app that is deployed was made with this version of the secret.",
+          "See what is deployed: leger status",
+          {}};
+}
+
 }  // namespace
 
 Result<std::vector<SecretInfo>> SecretService::list(const std::string& user_uuid, const std::string& after,
@@ -35,9 +42,23 @@ Result<SecretValue> SecretService::open(const std::string& user_uuid, const std:
 Task<Result<SecretValue>> SecretService::read(Actor actor, std::string name, std::optional<std::uint64_t> version) {
   if (!is_secret_name(name)) co_return Fail(bad_name());
   auto secret = open(actor.user_uuid, name, version);
-  // What was asked for in vain is on record as well; so an absent secret takes the same way as another's.
   AuditRecord audit = audit_.record(actor, "secret.read", std::move(name));
-  audit.version = secret ? std::optional(secret->info.version) : version;
+  audit.version = version;
+  co_return co_await record_reading(std::move(audit), std::move(secret));
+}
+
+Task<Result<SecretValue>> SecretService::look_up(Actor actor, std::string name, std::uint64_t version, Lookup lookup) {
+  if (!is_secret_name(name)) co_return Fail(bad_name());
+  Result<SecretValue> secret = Fail(not_deployed());
+  if (lookup == Lookup::answer) secret = open(actor.user_uuid, name, version);
+  AuditRecord audit = audit_.record(actor, "secret.lookup", std::move(name));
+  audit.version = version;
+  co_return co_await record_reading(std::move(audit), std::move(secret));
+}
+
+// What was asked for in vain is on record as well; so an absent secret takes the same way as another's.
+Task<Result<SecretValue>> SecretService::record_reading(AuditRecord audit, Result<SecretValue> secret) {
+  if (secret) audit.version = secret->info.version;
   if (!secret) audit.outcome = name_of(secret.error().code);
   const auto recorded = co_await audit_.write(std::move(audit));
   if (!recorded) co_return Fail(recorded.error());

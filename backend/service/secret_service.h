@@ -41,6 +41,9 @@ class SecretService {
   // The value, for somebody: its record is with the kernel when this returns. invalid_secret_name, secret_not_found,
   // unavailable where it cannot be put on record.
   Task<Result<SecretValue>> read(Actor actor, std::string name, std::optional<std::uint64_t> version);
+  enum class Lookup { answer, refuse };
+  // The same for Podman, at the start of a container; `refuse` only puts on record that it was asked for.
+  Task<Result<SecretValue>> look_up(Actor actor, std::string name, std::uint64_t version, Lookup lookup);
   // Whether the current value could be read; it goes nowhere, and nothing is on record.
   Result<SecretInfo> check(const std::string& user_uuid, const std::string& name);
   // The versions that are kept, newest first. invalid_secret_name, secret_not_found
@@ -55,6 +58,7 @@ class SecretService {
   Task<Result<std::string>> remove(Actor actor, std::string name);
 
  private:
+  Task<Result<SecretValue>> record_reading(AuditRecord audit, Result<SecretValue> secret);
   Result<SecretValue> open(const std::string& user_uuid, const std::string& name, std::optional<std::uint64_t> version);
   Task<Result<PutOutcome>> put(AuditRecord audit, Secret value, std::optional<std::uint64_t> if_version);
   Task<void> record_failure(AuditRecord audit, const Error& error);

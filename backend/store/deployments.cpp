@@ -30,10 +30,28 @@ constexpr const char* kLiveOfName =
     "deployments"
     " WHERE live = 1 AND name = ?1";
 
+constexpr const char* kKept =
+    "SELECT id, user_uuid, name, version, kind, state, created_at, finished_at, plan, error, journal, live FROM "
+    "deployments"
+    " WHERE kept = 1 AND name = ?1";
+
+constexpr const char* kInUse =
+    "SELECT id, user_uuid, name, version, kind, state, created_at, finished_at, plan, error, journal, live FROM "
+    "deployments"
+    " WHERE live = 1 OR kept = 1 OR finished_at IS NULL";
+
 constexpr const char* kUnfinished =
     "SELECT id, user_uuid, name, version, kind, state, created_at, finished_at, plan, error, journal, live FROM "
     "deployments"
     " WHERE finished_at IS NULL ORDER BY sequence";
+
+// instr() spares parsing the journals of other releases.
+constexpr const char* kQuarantined =
+    "SELECT is_quarantined FROM (SELECT sequence, state,"
+    " CASE WHEN json_valid(journal) THEN json_extract(journal, '$.release_sha256') END AS sha256,"
+    " CASE WHEN json_valid(journal) THEN ifnull(json_extract(journal, '$.quarantined'), 0) END AS is_quarantined"
+    " FROM deployments WHERE name = ?1 AND kind = 'install' AND instr(journal, ?2) > 0)"
+    " WHERE sha256 = ?2 AND (state = 'deployed' OR is_quarantined = 1) ORDER BY sequence DESC LIMIT 1";
 
 constexpr const char* kAdd =
     "INSERT INTO deployments (id, user_uuid, name, version, kind, state, created_at, finished_at, plan, error, "
@@ -61,6 +79,16 @@ constexpr const char* kForget =
 constexpr const char* kUpdate =
     "UPDATE deployments SET state = ?2, plan = ?3, error = ?4, journal = ?5, finished_at = ?6, live = ?7,"
     " kept = kept AND NOT ?7 WHERE id = ?1";
+
+constexpr const char* kMove = "UPDATE deployments SET journal = ?2 WHERE id = ?1 AND live = 1";
+
+constexpr const char* kMoveSecret =
+    "INSERT INTO deployment_secrets (deployment_id, name, version) VALUES (?1, ?2, ?3)"
+    " ON CONFLICT (deployment_id, name) DO UPDATE SET version = ?3";
+
+constexpr const char* kRunsWith =
+    "SELECT 1 FROM deployment_secrets u JOIN deployments d ON d.id = u.deployment_id"
+    " WHERE u.name = ?2 AND u.version = ?3 AND d.user_uuid = ?1 AND (d.live = 1 OR d.finished_at IS NULL) LIMIT 1";
 
 Error no_such_deployment() {
   return {Code::deployment_not_found, "there is no such deployment", "Check its id: leger status shows what runs.", {}};
@@ -120,10 +148,12 @@ Result<void> refuse_without_release(Connection& connection, const Deployment& de
                {}});
 }
 
-// Makes room for the row `id` to be live.
-Result<void> retire_live(Connection& connection, const std::string& id) {
-  if (auto kept = connection.prepare(kKeep).bind(1, id).run(); !kept) return kept;
-  return connection.prepare(kRetire).bind(1, id).run();
+// Makes room for `next` to be live.
+Result<void> retire_live(Connection& connection, const Deployment& next) {
+  Result<void> kept;
+  if (!next.is_repeat) kept = connection.prepare(kKeep).bind(1, next.id).run();
+  if (!kept) return kept;
+  return connection.prepare(kRetire).bind(1, next.id).run();
 }
 
 Result<void> insert(Connection& connection, const Deployment& deployment) {
@@ -160,7 +190,7 @@ Result<void> update_deployment(Connection& connection, const Deployment& deploym
   if (removed) {
     if (auto forgotten = connection.prepare(kForget).bind(1, deployment.id).run(); !forgotten) return forgotten;
   } else if (deployment.live) {
-    if (auto retired = retire_live(connection, deployment.id); !retired) return retired;
+    if (auto retired = retire_live(connection, deployment); !retired) return retired;
   }
   auto updated = connection.prepare(kUpdate)
                      .bind(1, deployment.id)
@@ -174,6 +204,18 @@ Result<void> update_deployment(Connection& connection, const Deployment& deploym
   if (!updated) return updated;
   if (connection.changes() == 1) return {};
   return Fail(no_such_deployment());
+}
+
+Result<void> move_secrets(Connection& connection, const SecretMove& move) {
+  auto moved = connection.prepare(kMove).bind(1, move.deployment_id).bind(2, move.journal).run();
+  if (!moved) return moved;
+  if (connection.changes() != 1) return Fail(no_such_deployment());
+  for (const auto& [name, version] : move.secrets) {
+    Statement statement = connection.prepare(kMoveSecret);
+    statement.bind(1, move.deployment_id).bind(2, name).bind(3, static_cast<std::int64_t>(version));
+    if (auto changed = statement.run(); !changed) return changed;
+  }
+  return {};
 }
 
 }  // namespace
@@ -211,6 +253,24 @@ Result<std::optional<Deployment>> Deployments::live(const std::string& name) {
   return find(statement);
 }
 
+Result<bool> Deployments::is_quarantined(const std::string& name, const std::string& release_sha256) {
+  Statement statement = database_.reader().prepare(kQuarantined);
+  const auto row = statement.bind(1, name).bind(2, release_sha256).step();
+  if (!row) return Fail(row.error());
+  return *row && statement.integer(0) == 1;
+}
+
+Result<std::optional<Deployment>> Deployments::kept(const std::string& name) {
+  Statement statement = database_.reader().prepare(kKept);
+  statement.bind(1, name);
+  return find(statement);
+}
+
+Result<std::vector<Deployment>> Deployments::in_use() {
+  Statement statement = database_.reader().prepare(kInUse);
+  return all(statement);
+}
+
 Result<std::vector<Deployment>> Deployments::unfinished() {
   Statement statement = database_.reader().prepare(kUnfinished);
   return all(statement);
@@ -222,13 +282,22 @@ Task<Result<void>> Deployments::add(Deployment deployment, AuditRecord audit) {
   });
 }
 
-Task<Result<void>> Deployments::update(Deployment deployment, std::optional<AuditRecord> audit) {
-  return database_.write(
-      [deployment = std::move(deployment), audit = std::move(audit)](Connection& connection) -> Result<void> {
-        auto updated = update_deployment(connection, deployment);
-        if (!updated || !audit) return updated;
-        return append_audit(connection, *audit);
-      });
+Result<bool> Deployments::runs_with(const std::string& user_uuid, const std::string& secret, std::uint64_t version) {
+  Statement statement = database_.reader().prepare(kRunsWith);
+  return statement.bind(1, user_uuid).bind(2, secret).bind(3, static_cast<std::int64_t>(version)).step();
+}
+
+Task<Result<void>> Deployments::update(Deployment deployment, std::optional<AuditRecord> audit,
+                                       std::vector<SecretMove> moves) {
+  return database_.write([deployment = std::move(deployment), audit = std::move(audit),
+                          moves = std::move(moves)](Connection& connection) -> Result<void> {
+    auto updated = update_deployment(connection, deployment);
+    for (const SecretMove& move : moves) {
+      if (updated) updated = move_secrets(connection, move);
+    }
+    if (!updated || !audit) return updated;
+    return append_audit(connection, *audit);
+  });
 }
 
 }  // namespace leger

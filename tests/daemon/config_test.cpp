@@ -214,6 +214,8 @@ TEST_CASE("a value of the wrong kind is refused with its line and its key") {
                                       "key_file = false",
                                       "insecure = \"yes\"",
                                       "insecure = 1",
+                                      "policy.allow_dangerous = \"privileged\"",
+                                      "policy.allow_dangerous = [1]",
                                       "deploy.settle_s = -1",
                                       "deploy.settle_s = 3601",
                                       "deploy.settle_s = 1.5",
@@ -301,6 +303,22 @@ TEST_CASE("empty flags switch doors off") {
   CHECK(config.listen == std::vector<std::string>{});
 }
 
+TEST_CASE("Podman keeps the values of secrets, or asks legerd, which needs its socket for that") {
+  Home home;
+  home.environment.runtime_dir = home.path("r");
+  CHECK_FALSE(home.load()->podman_asks_legerd);
+  home.write("podman_secrets = \"legerd\"\nleger_path = \"/opt/leger\"\n");
+  const auto config = home.load();
+  REQUIRE(config.has_value());
+  CHECK(config->podman_asks_legerd);
+  CHECK(config->leger_path == "/opt/leger");
+  CHECK_FALSE(home.load({.socket = ""}).has_value());
+  home.write("podman_secrets = \"shell\"\n");
+  const auto unknown = home.load();
+  REQUIRE_FALSE(unknown.has_value());
+  CHECK(unknown.error().message.contains("needs \"file\" or \"legerd\""));
+}
+
 TEST_CASE("an unknown log level on the command line is refused") {
   const Home home;
   const auto config = home.load({.log_level = "loud"});
@@ -329,6 +347,16 @@ TEST_CASE("a configuration that cannot be read is refused") {
   std::filesystem::remove(home.file());
   home.write(std::string(1024 * 1024 + 1, '#'));
   CHECK_FALSE(home.load().has_value());
+}
+
+TEST_CASE("rules of the policy are lifted by name, and an unknown one is told with those that there are") {
+  const Home home;
+  const auto config = home.good("[policy]\nallow_dangerous = [\"privileged\", \"shop:host-path\"]");
+  CHECK(config.allow_dangerous == std::vector<std::string>{"privileged", "shop:host-path"});
+  const std::string refusal = home.refusal("[policy]\nallow_dangerous = [\"privileged\", \"shop:host-paths\"]");
+  CHECK(refusal.contains("policy.allow_dangerous"));
+  CHECK(refusal.contains("host-paths"));
+  CHECK(refusal.contains("host-path, "));
 }
 
 }  // namespace leger::test

@@ -205,6 +205,25 @@ TEST_CASE("a deployment needs the version of a release") {
   CHECK(client.read_answer().status == 400);
 }
 
+TEST_CASE("a plan is of a release, and a deployment of a plan that was shown") {
+  RunningDaemon daemon;
+  const Answer unknown =
+      ask_when_ready(daemon.unix_socket(), request("POST", "/api/deployments/plan", R"({"version":7})"));
+  CHECK(unknown.status == 404);
+  CHECK(unknown.body.contains(R"("code":"release_not_found")"));
+  Client client = daemon.unix_socket();
+  for (const std::string_view body : {R"({})", R"({"version":"7"})", R"({"version":7,"retry":true})"}) {
+    CAPTURE(body);
+    client.send(request("POST", "/api/deployments/plan", body));
+    CHECK(client.read_answer().status == 400);
+  }
+  client.send(request("POST", "/api/deployments", R"({"plan_id":"never shown","accept_flags":["a:b"]})"));
+  const Answer forgotten = client.read_answer();
+  CHECK(forgotten.status == 409);
+  CHECK(forgotten.body.contains(R"("code":"conflict")"));
+  CHECK(forgotten.body.contains("out of date"));
+}
+
 TEST_CASE("there are no services at first, and Podman is not asked") {
   RunningDaemon daemon;
   CHECK(ask(daemon.unix_socket(), request("GET", "/api/services")).whole() ==

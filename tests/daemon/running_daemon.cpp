@@ -153,6 +153,11 @@ void RunningDaemon::while_held(const std::function<void()>& meanwhile, OnLoop fi
   release.set_value();
 }
 
+void RunningDaemon::tell(const std::function<void(DeployEvents&)>& say) {
+  on_loop([this, &say] { say(program_->daemon->deploy_events()); });
+  settle();
+}
+
 void RunningDaemon::begin_stop() {
   on_loop([this] { program_->stop_wanted.set(true); });
 }

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "backend/base/loop.h"
+#include "backend/service/deploy_events.h"
 #include "daemon/certificates.h"
 #include "daemon/config.h"
 #include "tests/daemon/client.h"
@@ -59,6 +60,9 @@ class RunningDaemon {
   // right after. `first` may post itself again: it then runs once a turn.
   using OnLoop = std::function<void(Loop& loop, FakeClock& clock)>;
   void while_held(const std::function<void()>& meanwhile, OnLoop first);
+
+  // Says something of a deployment, on the loop, and lets it go out.
+  void tell(const std::function<void(DeployEvents&)>& say);
 
   // Asks it to end, as SIGTERM does, and goes on at once.
   void begin_stop();

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "quadlets/image_names.h"
+
 namespace leger::test {
 
 void FakePodman::fail(const std::string& name, Error error, unsigned nth) {
@@ -44,7 +46,8 @@ Task<Result<std::vector<PodmanSecret>>> FakePodman::secrets() {
   if (auto entered = enter("secrets", {}); !entered) co_return Fail(entered.error());
   std::vector<PodmanSecret> list;
   list.reserve(stored.size());
-  for (const auto& [name, secret] : stored) list.push_back({secret.id, name, secret.labels});
+  for (const auto& [name, secret] : stored)
+    list.push_back({secret.id, name, secret.labels, !kept_otherwise.contains(name)});
   co_return list;
 }
 
@@ -57,12 +60,55 @@ Task<Result<void>> FakePodman::put_secret(std::string name, Secret value, std::m
 Task<Result<void>> FakePodman::remove_secret(std::string name) {
   if (auto entered = enter("remove_secret", name); !entered) co_return entered;
   stored.erase(name);
+  kept_otherwise.erase(name);
   co_return Result<void>();
 }
 
 Task<Result<std::vector<PodmanContainer>>> FakePodman::containers() {
   if (auto entered = enter("containers", {}); !entered) co_return Fail(entered.error());
   co_return running;
+}
+
+Task<Result<std::vector<PodmanImage>>> FakePodman::images() {
+  if (auto entered = enter("images", {}); !entered) co_return Fail(entered.error());
+  co_return local_images;
+}
+
+Task<Result<std::vector<HealthProbe>>> FakePodman::health_log(std::string container) {
+  if (auto entered = enter("health_log", container); !entered) co_return Fail(entered.error());
+  co_return health_logs[container];
+}
+
+Task<Result<void>> FakePodman::pull_image(std::string reference, std::string policy, PullWatcher watcher) {
+  if (auto entered = enter("pull_image", reference); !entered) co_return entered;
+  if (watcher && !watcher("Trying to pull " + reference)) co_return Fail({Code::upstream_failed, "given up.", {}, {}});
+  if (policy == "missing" && !image_id(local_images, reference).empty()) co_return Result<void>();
+  // The same in another process: tests compare what is there after a crash.
+  std::string id = "image of " + reference;
+  while (!image_id(local_images, id).empty()) id += "+";
+  local_images.push_back({id, {}});
+  name_image(id, reference);
+  co_return Result<void>();
+}
+
+void FakePodman::name_image(const std::string& id, const std::string& name) {
+  for (PodmanImage& image : local_images) {
+    std::erase(image.names, name);
+    if (image.id == id) image.names.push_back(name);
+  }
+}
+
+Task<Result<void>> FakePodman::tag_image(std::string image, std::string name) {
+  if (auto entered = enter("tag_image", name); !entered) co_return entered;
+  if (image_id(local_images, image).empty()) co_return Fail({Code::upstream_failed, "no such image.", {}, {}});
+  name_image(image, name);
+  co_return Result<void>();
+}
+
+Task<Result<void>> FakePodman::untag_image(std::string name) {
+  if (auto entered = enter("untag_image", name); !entered) co_return entered;
+  name_image({}, name);
+  co_return Result<void>();
 }
 
 Task<Result<void>> FakePodman::remove_network(std::string name) { co_return remove("remove_network", name, networks); }

@@ -23,10 +23,16 @@ class FakePodman final : public Podman {
   // What there is; tests look at it and change it.
   std::map<std::string, StoredSecret> stored;
   std::vector<PodmanContainer> running;
+  std::vector<PodmanImage> local_images;
   std::set<std::string> networks;
   std::set<std::string> volumes;
   // Of these networks and volumes a removal fails.
   std::set<std::string> in_use;
+  // By container id.
+  std::map<std::string, std::vector<HealthProbe>> health_logs;
+  // Secrets that were put by another driver, until they are put again.
+  std::set<std::string> kept_otherwise;
+  bool takes_values = true;
   // Each call, as `put_secret NAME` or `containers`.
   std::vector<std::string> calls;
 
@@ -38,11 +44,18 @@ class FakePodman final : public Podman {
   // No faults any more.
   void mend();
 
+  bool keeps_values() const override { return takes_values; }
   Task<Result<void>> ping() override;
   Task<Result<std::vector<PodmanSecret>>> secrets() override;
   Task<Result<void>> put_secret(std::string name, Secret value, std::map<std::string, std::string> labels) override;
   Task<Result<void>> remove_secret(std::string name) override;
   Task<Result<std::vector<PodmanContainer>>> containers() override;
+  Task<Result<std::vector<PodmanImage>>> images() override;
+  Task<Result<std::vector<HealthProbe>>> health_log(std::string container) override;
+  // Makes an image of a new id where the name is not there, unless the call is one that fails.
+  Task<Result<void>> pull_image(std::string reference, std::string policy, PullWatcher watcher) override;
+  Task<Result<void>> tag_image(std::string image, std::string name) override;
+  Task<Result<void>> untag_image(std::string name) override;
   Task<Result<void>> remove_network(std::string name) override;
   Task<Result<void>> remove_volume(std::string name) override;
 
@@ -54,6 +67,7 @@ class FakePodman final : public Podman {
 
   // Notes the call; the error where it is one that fails.
   Result<void> enter(const std::string& name, const std::string& object);
+  void name_image(const std::string& id, const std::string& name);
   Result<void> remove(const std::string& name, const std::string& object, std::set<std::string>& from);
 
   std::map<std::string, Fault> faults_;

@@ -32,14 +32,15 @@ FolderReport report_of(const Files& files) {
   return std::move(*report);
 }
 
-std::string level_of(const Finding& finding) {
+std::string level_of(const FolderFinding& finding) {
   return finding.severity == Severity::error ? "E " : finding.severity == Severity::warning ? "W " : "N ";
 }
 
 // All findings, a line each.
 std::string all(const Files& files) {
   std::string text;
-  for (const Finding& finding : report_of(files).findings) text += level_of(finding) + sentence_of(finding) + "\n";
+  for (const FolderFinding& finding : report_of(files).findings)
+    text += level_of(finding) + sentence_of(finding) + "\n";
   return text;
 }
 
@@ -151,7 +152,7 @@ TEST_CASE("everything is told at once, what packing refuses as well, errors firs
                                          {"a.container", "[Container]\nImage=nginx\nbad\n"},
                                          {"manifest.json", manifest_for({"a.container", "gone"})}});
   std::string text;
-  for (const Finding& finding : report.findings) text += level_of(finding) + sentence_of(finding) + "\n";
+  for (const FolderFinding& finding : report.findings) text += level_of(finding) + sentence_of(finding) + "\n";
   CHECK(text ==
         "E \"a b\" has other characters than A-Z a-z 0-9 @ _ . - in its name\n"
         "E \"a.container\", line 3, is no [Section], no Key=value and no comment\n"

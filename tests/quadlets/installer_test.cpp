@@ -237,6 +237,36 @@ TEST_CASE("where going back fails too the app is wholly one or the other") {
   }
 }
 
+TEST_CASE("whether folders can be exchanged is tried without a trace") {
+  Place place;
+  place.stage("s1", "new");
+  place.make_live("old");
+  REQUIRE(place.installer.check_exchange("s1").has_value());
+  CHECK(place.both() == "old/new");
+  CHECK(std::distance(fs::directory_iterator(place.installer.staging_path("s1")), {}) == 1);
+  CHECK(std::distance(fs::directory_iterator(place.installer.quadlet_dir()), {}) == 1);
+}
+
+TEST_CASE("a file system that cannot exchange, and two that cannot among each other, are told beforehand") {
+  for (const unsigned call : {1U, 2U}) {
+    CAPTURE(call);
+    Place place;
+    place.stage("s1", "new");
+    place.files.fail_named("exchange", EXDEV, call);
+    const auto result = place.installer.check_exchange("s1");
+    REQUIRE_FALSE(result.has_value());
+    CHECK(name_of(result.error().code) == "unavailable");
+    CHECK(result.error().action.find("ReadWritePaths=") != std::string::npos);
+    CHECK(std::distance(fs::directory_iterator(place.installer.staging_path("s1")), {}) == 1);
+  }
+  Place place;
+  place.stage("s1", "new");
+  place.files.fail_named("make_folder", EIO, 2);
+  const auto result = place.installer.check_exchange("s1");
+  REQUIRE_FALSE(result.has_value());
+  CHECK(name_of(result.error().code) == "internal_error");
+}
+
 TEST_CASE("a file system that cannot exchange folders is named, with what to do") {
   for (const int problem : {EINVAL, EXDEV, ENOSYS}) {
     Place place;

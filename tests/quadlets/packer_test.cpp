@@ -352,7 +352,7 @@ TEST_CASE("a file that is not as long as it was said to be has changed while it 
   const auto prepared = prepare_folder("/proc/sys/kernel/random", {});
   REQUIRE(prepared.has_value());
   bool named = false;
-  for (const Finding& problem : prepared->problems) {
+  for (const FolderFinding& problem : prepared->problems) {
     named = named || sentence_of(problem) == "\"poolsize\" changed while it was read";
   }
   CHECK(named);

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <functional>
 
+#include "backend/base/text.h"
+#include "quadlets/secret_driver.h"
 #include "tests/quadlets/socket_server.h"
 #include "tests/support.h"
 
@@ -37,6 +39,9 @@ Result<std::vector<PodmanSecret>> secrets(const std::string& socket) {
 }
 Result<std::vector<PodmanContainer>> containers(const std::string& socket) {
   return ask<std::vector<PodmanContainer>>(socket, [](PodmanApi& podman) { return podman.containers(); });
+}
+Result<std::vector<PodmanImage>> images(const std::string& socket) {
+  return ask<std::vector<PodmanImage>>(socket, [](PodmanApi& podman) { return podman.images(); });
 }
 Result<void> put_secret(const std::string& socket, std::string name, std::string value, Labels labels) {
   return ask<void>(socket, [&](PodmanApi& podman) { return podman.put_secret(name, Secret(value), labels); });
@@ -129,9 +134,42 @@ TEST_CASE("lists that are no lists, or hold what is no secret or container, are 
     check_says(secrets(server.path()).error(), "cannot be understood");
     check_says(containers(server.path()).error(), "cannot be understood");
   }
+  for (const char* body : {"", "{}", "[7]", "[{}]", R"([{"Id":7}])"}) {
+    CAPTURE(body);
+    const SocketServer server(always(answer(200, body)));
+    check_says(images(server.path()).error(), "cannot be understood");
+  }
   const SocketServer refusing(always(answer(500, "no JSON")));
   check_says(secrets(refusing.path()).error(), "refused to list its secrets with status 500.");
   check_says(containers(refusing.path()).error(), "refused to list its containers with status 500.");
+}
+
+TEST_CASE("the health log of a container is what Podman keeps of its checks, in its order") {
+  const auto log_of = [](const std::string& socket) {
+    return ask<std::vector<HealthProbe>>(socket, [](PodmanApi& podman) { return podman.health_log("c/1"); });
+  };
+  const SocketServer server(always(answer(200, R"({"State":{"Health":{"Status":"unhealthy","Log":[
+      {"Start":"t1","ExitCode":0,"Output":"fine"},{"Start":"t2","ExitCode":1,"Output":"no\n"},{}]}}})")));
+  const auto log = log_of(server.path());
+  REQUIRE(log);
+  CHECK(server.lines().at(0) == std::string("GET ") + kApi + "/containers/c%2F1/json");
+  REQUIRE(log->size() == 3);
+  CHECK(log->at(0).output == "fine");
+  CHECK(log->at(1).started == "t2");
+  CHECK(log->at(1).exit_code == 1);
+  CHECK(log->at(1).output == "no\n");
+  CHECK(log->at(2).exit_code == -1);
+  for (const char* body : {"{}", R"({"State":null})", R"({"State":{"Health":{"Log":null}}})", "[]"}) {
+    CAPTURE(body);
+    const SocketServer without(always(answer(200, body)));
+    const auto none = log_of(without.path());
+    REQUIRE(none);
+    CHECK(none->empty());
+  }
+  const SocketServer gone(always(answer(404, "{}")));
+  CHECK(log_of(gone.path())->empty());
+  const SocketServer broken(always(answer(500, "{}")));
+  check_says(log_of(broken.path()).error(), "status 500");
 }
 
 TEST_CASE("a secret is made as bytes that are no form, with labels as encoded JSON, and read back") {
@@ -151,6 +189,35 @@ TEST_CASE("a secret is made as bytes that are no form, with labels as encoded JS
   CHECK(body == value);
   CHECK(server.heads().at(0).find("Content-Type: application/octet-stream") != std::string::npos);
   CHECK(server.heads().at(0).find("form") == std::string::npos);
+}
+
+TEST_CASE("where leger keeps the values Podman gets commands for them, after what was there is gone") {
+  const Labels labels{{"leger.user", "u"}, {"leger.name", "k"}, {"leger.version", "3"}};
+  const SecretKeeper keeper{.program = "/opt/o'leger", .socket = "/run/s"};
+  const std::string options = dump(Json(driver_of(keeper, labels).options));
+  const std::string made = R"({"ID":"1","Spec":{"Name":"k","Driver":{"Name":"shell","Options":)" + options +
+                           R"(},"Labels":{"leger.user":"u","leger.name":"k","leger.version":"3"}}})";
+  const SocketServer server([&made](const std::string& line, const std::string&) {
+    return line.contains("/secrets/json") ? answer(200, "[" + made + "]") : answer(200, made);
+  });
+  const SystemClock clock;
+  Loop loop(clock);
+  HttpClient http(loop);
+  PodmanApi podman(http, server.path(), 20'000, keeper);
+  CHECK_FALSE(podman.keeps_values());
+  REQUIRE(run(loop, podman.put_secret("k", Secret("-"), labels)).has_value());
+  REQUIRE(server.lines().size() == 4);
+  CHECK(server.lines().at(1) == std::string("DELETE ") + kApi + "/secrets/k");
+  CHECK(server.lines().at(2).contains("&driver=shell&driveropts=" + percent_encode(options)));
+  CHECK_FALSE(server.lines().at(2).contains("replace"));
+  CHECK(driver_of(keeper, labels).options.at("lookup") ==
+        R"('/opt/o'\''leger' --socket '/run/s' podman-secret lookup 'u' 'k' '3')");
+  CHECK(run(loop, podman.secrets())->front().is_as_put);
+  PodmanApi by_itself(http, server.path(), 20'000);
+  CHECK(by_itself.keeps_values());
+  CHECK_FALSE(run(loop, by_itself.secrets())->front().is_as_put);
+  PodmanApi elsewhere(http, server.path(), 20'000, {.program = "/opt/leger", .socket = "/run/s"});
+  CHECK_FALSE(run(loop, elsewhere.secrets())->front().is_as_put);
 }
 
 TEST_CASE("a secret of the largest size arrives whole") {
@@ -248,6 +315,20 @@ TEST_CASE("a name cannot change the address that is asked") {
   CHECK(remove_volume(absent.server.path(), "../secrets/a?x=1#y%2f z\n").has_value());
   CHECK(absent.server.lines().at(0) ==
         std::string("GET ") + kApi + "/volumes/%2E%2E%2Fsecrets%2Fa%3Fx%3D1%23y%252f%20z%0A/json");
+}
+
+TEST_CASE("images are listed with all their names") {
+  const SocketServer server(always(answer(200, R"([
+    {"Id":"a1","RepoTags":["localhost/web:1","localhost/web:2",7],"RepoDigests":["localhost/web@sha256:d"]},
+    {"Id":"b2","RepoTags":null,"RepoDigests":[]},{"Id":"c3"}])")));
+  const auto list = images(server.path());
+  REQUIRE(list.has_value());
+  CHECK(server.lines() == std::vector<std::string>{std::string("GET ") + kApi + "/images/json"});
+  REQUIRE(list->size() == 3);
+  CHECK(list->at(0).id == "a1");
+  CHECK(list->at(0).names == std::vector<std::string>{"localhost/web:1", "localhost/web:2", "localhost/web@sha256:d"});
+  CHECK(list->at(1).names.empty());
+  CHECK(list->at(2).id == "c3");
 }
 
 TEST_CASE("containers are listed with unit, health and ports, stopped ones too") {

@@ -17,7 +17,7 @@ using Files = std::map<std::string, std::string>;
 inline Files shop_v1() {
   return {
       {"web.container",
-       "[Container]\nImage=localhost/web:1\nSecret=token\nVolume=./site.conf:/etc/site.conf\nNetwork=net.network\n"},
+       "[Container]\nImage=localhost/web:1\nSecret=token\nVolume=./site.conf:/etc/site.conf:ro\nNetwork=net.network\n"},
       {"worker.container", "[Container]\nImage=localhost/worker:1\n"},
       {"net.network", "[Network]\n"},
       {"data.volume", "[Volume]\n"},
@@ -27,7 +27,7 @@ inline Files shop_v1() {
 // Against the first: web changes in image, file and secrets, worker goes, job and a network come.
 inline Files shop_v2() {
   return {{"web.container",
-           "[Container]\nImage=localhost/web:2\nSecret=token\nSecret=extra\nVolume=./site.conf:/etc/site.conf\n"
+           "[Container]\nImage=localhost/web:2\nSecret=token\nSecret=extra\nVolume=./site.conf:/etc/site.conf:ro\n"
            "Network=net.network\n"},
           {"job.container", "[Container]\nImage=localhost/job:1\nNetwork=more.network\n"},
           {"net.network", "[Network]\n"},

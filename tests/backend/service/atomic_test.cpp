@@ -104,6 +104,14 @@ void prepare_update(Daemon& daemon) {
   REQUIRE(daemon.upload("shop", shop_v2(), {"token"}) == 2);
 }
 
+// Meanwhile another image got the name of the first release's.
+void prepare_rollback(Daemon& daemon) {
+  prepare_update(daemon);
+  REQUIRE(daemon.install(2)->state == "deployed");
+  daemon.machine.podman.local_images.push_back({.id = "other", .names = {}});
+  REQUIRE(test::run(daemon.loop, daemon.machine.podman.tag_image("other", "localhost/web:1")));
+}
+
 void prepare_first(Daemon& daemon) {
   daemon.set_secret("token", "beta");
   daemon.set_secret("extra", "gamma");
@@ -115,6 +123,32 @@ void prepare_first(Daemon& daemon) {
 Result<Deployment> install_first(Daemon& daemon) { return daemon.install(1); }
 
 Result<Deployment> install_second(Daemon& daemon) { return daemon.install(2); }
+
+// Two apps with one secret, which has a newer value.
+void prepare_sync(Daemon& daemon) {
+  daemon.set_secret("token", "alpha");
+  REQUIRE(daemon.install(daemon.upload("shop", shop_v1(), {"token"}))->state == "deployed");
+  const test::Files other{{"other.container", "[Container]\nImage=localhost/other:1\nSecret=token\n"}};
+  REQUIRE(daemon.install(daemon.upload("other", other))->state == "deployed");
+  daemon.set_secret("token", "beta");
+}
+
+// The other app comes while the shop has the older value.
+void prepare_neighbour(Daemon& daemon) {
+  daemon.set_secret("token", "alpha");
+  REQUIRE(daemon.install(daemon.upload("shop", shop_v1(), {"token"}))->state == "deployed");
+  daemon.set_secret("token", "beta");
+  const test::Files other{{"other.container", "[Container]\nImage=localhost/other:1\nSecret=token\n"}};
+  REQUIRE(daemon.upload("other", other) == 2);
+}
+
+Result<Deployment> sync_secrets(Daemon& daemon) {
+  const auto id = test::run(daemon.loop, daemon.deployer().sync(test::at_socket(daemon.user)));
+  if (!id) return Fail(id.error());
+  return daemon.deployments().get(*id);
+}
+
+Result<Deployment> go_back(Daemon& daemon) { return daemon.go_back("shop"); }
 
 Result<Deployment> remove_shop(Daemon& daemon) { return daemon.remove("shop"); }
 
@@ -167,6 +201,8 @@ void fail_everywhere(Trials& trials, int test::Trouble::* where) {
     } else {
       const bool is_new = row->state == "deployed" || row->state == "removed";
       CHECK((is_new || row->state == "rolled_back"));
+      // What could not be removed of the generation before goes at the next start.
+      if (row->state == "deployed" && daemon.picture() != trials.new_picture()) daemon.recover();
       CHECK(daemon.picture() == (is_new ? trials.new_picture() : trials.old_picture()));
     }
     // A folder that could not be removed is removed at the next start; nothing else happens then.
@@ -225,10 +261,42 @@ TEST_CASE("A first install of which any one call fails leaves nothing or the who
   SUBCASE("the call does its work and the answer is lost") { fail_everywhere(trials, &test::Trouble::fail_after); }
 }
 
+TEST_CASE("A rollback on request of which any one call fails leaves the app wholly as it was or wholly as before") {
+  Trials trials(prepare_rollback, go_back);
+  SUBCASE("the call does nothing") { fail_everywhere(trials, &test::Trouble::fail_before); }
+  SUBCASE("the call does its work and the answer is lost") { fail_everywhere(trials, &test::Trouble::fail_after); }
+}
+
+TEST_CASE("After a crash at any call of a rollback on request the next start makes the app wholly one or the other") {
+  Trials trials(prepare_rollback, go_back);
+  crash_everywhere(trials);
+}
+
 TEST_CASE("A removal of which any one call fails leaves the app, or goes to its end when it is repeated") {
   Trials trials(prepare_update, remove_shop);
   SUBCASE("the call does nothing") { fail_everywhere(trials, &test::Trouble::fail_before); }
   SUBCASE("the call does its work and the answer is lost") { fail_everywhere(trials, &test::Trouble::fail_after); }
+}
+
+TEST_CASE("A sync of which any one call fails leaves every user of the secret with the old or the new value") {
+  Trials trials(prepare_sync, sync_secrets);
+  SUBCASE("the call does nothing") { fail_everywhere(trials, &test::Trouble::fail_before); }
+  SUBCASE("the call does its work and the answer is lost") { fail_everywhere(trials, &test::Trouble::fail_after); }
+}
+
+TEST_CASE("An install that moves a secret of another app and of which any one call fails is whole for both") {
+  Trials trials(prepare_neighbour, install_second);
+  fail_everywhere(trials, &test::Trouble::fail_after);
+}
+
+TEST_CASE("After a crash at any call of a sync the next start gives every user the old or the new value") {
+  Trials trials(prepare_sync, sync_secrets);
+  crash_everywhere(trials);
+}
+
+TEST_CASE("After a crash at any call of an install that moves a secret of another app both are whole") {
+  Trials trials(prepare_neighbour, install_second);
+  crash_everywhere(trials);
 }
 
 TEST_CASE("After a crash at any call of an update the next start makes the app wholly old or wholly new") {

@@ -14,19 +14,25 @@ for folder in $QUADLET_UNIT_DIRS; do
     base=${file##*/}
     stem=${base%.*}
     case $base in
-      *.container) unit=$stem.service start="podman run --name $stem" ;;
-      *.volume) unit=$stem-volume.service start="podman volume create --ignore systemd-$stem" ;;
-      *.network) unit=$stem-network.service start="podman network create --ignore systemd-$stem" ;;
+      *.container) unit=$stem.service start="/usr/bin/podman run --name $stem" ;;
+      *.volume) unit=$stem-volume.service start="/usr/bin/podman volume create --ignore systemd-$stem" ;;
+      *.network) unit=$stem-network.service start="/usr/bin/podman network create --ignore systemd-$stem" ;;
       *) continue ;;
     esac
     case $seen in *" $base "*) continue ;; esac
     seen="$seen$base "
     refused=
+    image=
+    options=
     words=
     while read -r line; do
       case $line in
         BadKey=*) refused=yes ;;
-        Volume=./*) words="$words -v ${file%/*}/${line#Volume=./}" ;;
+        Image=*) image=${line#Image=} ;;
+        PublishPort=*) options="$options --publish ${line#PublishPort=}" ;;
+        Volume=*.volume:*) line=${line#Volume=} options="$options -v systemd-${line%%.volume:*}:${line#*.volume:}" ;;
+        Volume=./*) options="$options -v ${file%/*}/${line#Volume=./}" ;;
+        PodmanArgs=*) options="$options ${line#PodmanArgs=}" ;;
         *=*) words="$words $line" ;;
       esac
     done < "$file"
@@ -35,7 +41,10 @@ for folder in $QUADLET_UNIT_DIRS; do
       status=1
       continue
     fi
-    case $base in *.container) start="$start$words" ;; esac
+    case $base in
+      *.container) start="$start$options $image$words" ;;
+      *) start="${start% *}$words ${start##* }" ;;
+    esac
     printf '\n---%s---\n[Unit]\nSourcePath=%s\n\n[Service]\nExecStart=%s\n' "$unit" "$file" "$start"
   done
 done

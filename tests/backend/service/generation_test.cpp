@@ -51,6 +51,24 @@ TEST_CASE("A generation is the units made from the folder's files, with the live
   CHECK(generation->folder_identity == Installer::identity(staged));
 }
 
+TEST_CASE("What drop-ins and other options add to a unit counts as the quadlet's own") {
+  const TemporaryFolder folder;
+  const std::string staged = folder / "staged";
+  std::filesystem::create_directories(staged);
+  write_file(staged + "/web.container", "[Container]\nImage=localhost/web:1\nPodmanArgs=--secret=hidden,target=/x\n");
+  DryRun dry_run;
+  dry_run.units = {{"web.service", staged + "/web.container",
+                    "[X-Container]\nImage=localhost/web:1\nImage=localhost/web:2\nPull=never\n[Service]\n"
+                    "ExecStart=/usr/bin/podman run --secret=hidden,target=/x --secret added localhost/web:2\n"}};
+  std::vector<std::string> missing;
+  const auto generation = read_generation(staged, "/live/shop", dry_run, missing);
+  REQUIRE(generation);
+  const AppUnit& web = generation->units.front();
+  CHECK(web.image == "localhost/web:2");
+  CHECK(web.pull == "never");
+  CHECK(web.secrets == std::vector<std::string>{"hidden", "added"});
+}
+
 TEST_CASE("A folder that is not there is an error") {
   const TemporaryFolder folder;
   std::vector<std::string> missing;

@@ -7,115 +7,22 @@
 #include <filesystem>
 #include <optional>
 
+#include "backend/base/text.h"
 #include "backend/service/release_service.h"
 #include "backend/service/secret_service.h"
 #include "quadlets/generator.h"
+#include "quadlets/image_names.h"
 #include "quadlets/installer.h"
 #include "tests/backend/service/audit.h"
 #include "tests/backend/service/owner.h"
+#include "tests/backend/service/shaky.h"
 #include "tests/quadlets/archives.h"
+#include "tests/quadlets/policy_cases.h"
 
 namespace leger::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-const Error kTrouble{Code::upstream_failed, "this call was made to fail.", "Do nothing.", {}};
-
-template <class T>
-Task<Result<T>> shake(Trouble& trouble, std::string call, Task<Result<T>> real) {
-  const auto next = trouble.next(call);
-  if (next == Trouble::Next::fails_before) co_return Fail(kTrouble);
-  auto result = co_await real;
-  if (next == Trouble::Next::fails_after) co_return Fail(kTrouble);
-  co_return result;
-}
-
-class ShakyUnits final : public Units {
- public:
-  ShakyUnits(Machine& machine, Trouble& trouble) : machine_(machine), trouble_(trouble) {}
-  Task<Result<void>> reload() override { return shake(trouble_, "reload", machine_.units.reload()); }
-  Task<Result<std::string>> start(std::string unit, std::uint64_t timeout_ms) override {
-    return shake(trouble_, "start " + unit, run(machine_.units.start(unit, timeout_ms), unit));
-  }
-  Task<Result<std::string>> stop(std::string unit, std::uint64_t timeout_ms) override {
-    return shake(trouble_, "stop " + unit, halt(machine_.units.stop(unit, timeout_ms), unit));
-  }
-  Task<Result<std::string>> restart(std::string unit, std::uint64_t timeout_ms) override {
-    return shake(trouble_, "restart " + unit, run(machine_.units.restart(unit, timeout_ms), unit));
-  }
-  Task<Result<void>> reset_failed(std::string unit) override {
-    return shake(trouble_, "reset_failed " + unit, machine_.units.reset_failed(unit));
-  }
-  Task<Result<UnitState>> state(std::string unit) override {
-    return shake(trouble_, "state " + unit, machine_.units.state(unit));
-  }
-  Task<Result<std::vector<std::string>>> unit_files() override { return shake(trouble_, "unit_files", loaded()); }
-
- private:
-  Task<Result<std::string>> run(Task<Result<std::string>> job, std::string unit) {
-    auto result = co_await job;
-    if (result && *result == "done") machine_.started(unit);
-    if (result && *result != "done") machine_.stopped(unit);
-    co_return result;
-  }
-  Task<Result<std::string>> halt(Task<Result<std::string>> job, std::string unit) {
-    auto result = co_await job;
-    if (result) machine_.stopped(unit);
-    co_return result;
-  }
-  Task<Result<std::vector<std::string>>> loaded() { co_return machine_.loaded(); }
-
-  Machine& machine_;
-  Trouble& trouble_;
-};
-
-class ShakyPodman final : public Podman {
- public:
-  ShakyPodman(Podman& real, Trouble& trouble) : real_(real), trouble_(trouble) {}
-  Task<Result<void>> ping() override { return shake(trouble_, "ping", real_.ping()); }
-  Task<Result<std::vector<PodmanSecret>>> secrets() override { return shake(trouble_, "secrets", real_.secrets()); }
-  Task<Result<void>> put_secret(std::string name, Secret value, std::map<std::string, std::string> labels) override {
-    return shake(trouble_, "put_secret " + name, real_.put_secret(name, std::move(value), std::move(labels)));
-  }
-  Task<Result<void>> remove_secret(std::string name) override {
-    return shake(trouble_, "remove_secret " + name, real_.remove_secret(name));
-  }
-  Task<Result<std::vector<PodmanContainer>>> containers() override {
-    return shake(trouble_, "containers", real_.containers());
-  }
-  Task<Result<void>> remove_network(std::string name) override {
-    return shake(trouble_, "remove_network " + name, real_.remove_network(name));
-  }
-  Task<Result<void>> remove_volume(std::string name) override {
-    return shake(trouble_, "remove_volume " + name, real_.remove_volume(name));
-  }
-
- private:
-  Podman& real_;
-  Trouble& trouble_;
-};
-
-class ShakyFiles final : public FileSystem {
- public:
-  explicit ShakyFiles(Trouble& trouble) : trouble_(trouble) {}
-  int make_folder(const std::string& path) override { return fails("make_folder") ? EIO : real_.make_folder(path); }
-  int exchange(const std::string& a, const std::string& b) override {
-    return fails("exchange") ? EIO : real_.exchange(a, b);
-  }
-  int rename(const std::string& from, const std::string& to) override {
-    return fails("rename") ? EIO : real_.rename(from, to);
-  }
-  int remove_tree(const std::string& path) override { return fails("remove_tree") ? EIO : real_.remove_tree(path); }
-  int sync_folder(const std::string& path) override { return fails("sync_folder") ? EIO : real_.sync_folder(path); }
-
- private:
-  // A call of the file system fails whole or not at all.
-  bool fails(const std::string& call) { return trouble_.next(call) != Trouble::Next::good; }
-
-  PosixFileSystem real_;
-  Trouble& trouble_;
-};
 
 // Text of every file below `folder`, by its path there.
 std::map<std::string, std::string> files_below(const std::string& folder) {
@@ -196,6 +103,10 @@ void Machine::started(const std::string& unit) {
   for (const auto& [name, secret] : podman.stored) {
     if (quadlet.text.contains("Secret=" + name)) what.append(name).append(": ").append(secret.value).append("\n");
   }
+  for (const std::string_view line : split(quadlet.text, '\n')) {
+    if (!line.starts_with("Image=")) continue;
+    what.append("image ").append(image_id(podman.local_images, line.substr(6))).append("\n");
+  }
   running[unit] = what;
 }
 
@@ -207,11 +118,10 @@ Json Machine::save() {
   }
   Json secrets = Json::object();
   for (const auto& [name, secret] : podman.stored) secrets[name] = {{"value", secret.value}, {"labels", secret.labels}};
-  return Json{{"quadlets", quadlets},
-              {"secrets", secrets},
-              {"running", running},
-              {"networks", podman.networks},
-              {"volumes", podman.volumes}};
+  Json images = Json::array();
+  for (const PodmanImage& image : podman.local_images) images.push_back({{"id", image.id}, {"names", image.names}});
+  return Json{{"quadlets", quadlets},        {"images", images},         {"secrets", secrets}, {"running", running},
+              {"networks", podman.networks}, {"volumes", podman.volumes}};
 }
 
 void Machine::load(const Json& state) {
@@ -224,6 +134,9 @@ void Machine::load(const Json& state) {
   for (const auto& [name, secret] : state["secrets"].items()) {
     podman.stored[name] = {"id-" + name, secret["value"].get<std::string>(),
                            secret["labels"].get<std::map<std::string, std::string>>()};
+  }
+  for (const Json& image : state["images"]) {
+    podman.local_images.push_back({image["id"].get<std::string>(), image["names"].get<std::vector<std::string>>()});
   }
   running = state["running"].get<std::map<std::string, std::string>>();
   podman.networks = state["networks"].get<std::set<std::string>>();
@@ -280,6 +193,7 @@ class Daemon::Parts {
             .generator = generator,
             .units = units,
             .podman = podman,
+            .policy = {.host = places_of({}), .allow_dangerous = {}},
             .settle_ms = 0,
             .health_timeout_ms = 0};
   }
@@ -350,14 +264,20 @@ std::uint64_t Daemon::upload(const std::string& name, const std::map<std::string
   return added->release.version;
 }
 
-Result<Deployment> Daemon::install(std::uint64_t version) {
-  const auto id = run(loop, deployer().install(at_socket(user), version));
+Result<Deployment> Daemon::install(std::uint64_t version, InstallOptions options) {
+  const auto id = run(loop, deployer().install(at_socket(user), version, std::move(options)));
   if (!id) return Fail(id.error());
   return deployments().get(*id);
 }
 
 Result<Deployment> Daemon::remove(const std::string& name, Deployer::Volumes volumes) {
   const auto id = run(loop, deployer().remove(at_socket(user), name, volumes));
+  if (!id) return Fail(id.error());
+  return deployments().get(*id);
+}
+
+Result<Deployment> Daemon::go_back(const std::string& name) {
+  const auto id = run(loop, deployer().go_back(at_socket(user), name));
   if (!id) return Fail(id.error());
   return deployments().get(*id);
 }

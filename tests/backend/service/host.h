@@ -105,13 +105,21 @@ class Daemon {
   std::uint64_t upload(const std::string& name, const std::map<std::string, std::string>& files,
                        const std::vector<std::string>& secrets_required = {});
   // Runs an install or a removal to its end; the row.
-  Result<Deployment> install(std::uint64_t version);
+  Result<Deployment> install(std::uint64_t version, InstallOptions options = {});
   Result<Deployment> remove(const std::string& name, Deployer::Volumes volumes = Deployer::Volumes::keep);
+  Result<Json> plan(std::uint64_t version);
+  Result<Deployment> go_back(const std::string& name);
   void recover();
   // The machine's picture, and what legerd says is live.
   std::string picture();
   std::vector<std::string> staged();
 };
+
+inline Result<Json> Daemon::plan(std::uint64_t version) {
+  const auto plan = run(loop, deployer().plan(at_socket(user), version));
+  if (!plan) return Fail(plan.error());
+  return Json::parse(*plan);
+}
 
 // The bytes of a bundle.
 std::string make_bundle(const std::string& name, const std::map<std::string, std::string>& files,

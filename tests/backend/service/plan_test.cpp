@@ -122,16 +122,4 @@ TEST_CASE("Units that go away are stopped, services before networks, and a chang
   CHECK(plan.restart == Names{"new.service"});
 }
 
-TEST_CASE("The contract's plan names units, restarts, images, secrets and volumes") {
-  Generation staged = shop();
-  staged.volumes = {"systemd-data"};
-  const Json json = Json::parse(plan_json(make_plan(std::nullopt, staged, kLive), staged));
-  CHECK(json["units"].size() == 3);
-  CHECK(json["units"][2]["name"] == "web.service");
-  CHECK(json["units"][2]["change"] == "added");
-  CHECK(json["restart"] == Json{"plain.service", "web.service"});
-  CHECK(json["secrets"] == Json::array({Json{{"name", "token"}, {"version", 1}}}));
-  CHECK(json["volumes"] == Json::array({"systemd-data"}));
-}
-
 }  // namespace leger

@@ -4,8 +4,12 @@
 
 #include "backend/base/json.h"
 #include "backend/service/deployer.h"
+#include "backend/service/foreign_secrets.h"
+#include "backend/service/policy_check.h"
 #include "tests/backend/service/apps.h"
 #include "tests/backend/service/host.h"
+#include "tests/quadlets/archives.h"
+#include "tests/quadlets/policy_cases.h"
 
 namespace leger {
 namespace {
@@ -53,6 +57,36 @@ TEST_CASE("All findings come at once, and nothing is touched") {
   check_untouched(daemon, before);
 }
 
+TEST_CASE("What the policy denies is among the findings, a drop-in for other apps too") {
+  const TemporaryFolder folder;
+  Daemon daemon(folder.path(), {});
+  const Files files{{"web.container", "[Container]\nImage=localhost/web:1\nPodmanArgs=--privileged\n"},
+                    {"container.d/all.conf", "[Container]\nReadOnly=false\n"}};
+  const auto version = daemon.upload("shop", files);
+  const std::string before = daemon.picture();
+  const auto refused = daemon.install(version);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::preflight_failed);
+  CHECK(Json::parse(refused.error().details).size() == 2);
+  CHECK(has_finding(refused.error(), "privileged:web.container", "--privileged"));
+  CHECK(has_finding(refused.error(), "foreign-dropin:container.d/all.conf", "container.d"));
+  check_untouched(daemon, before);
+}
+
+TEST_CASE("A denial that this host allows becomes something to be accepted") {
+  const TemporaryFolder folder;
+  test::write_file(folder / "web.container", "[Container]\n");
+  PolicySettings settings{.host = test::places_of({}), .allow_dangerous = {"shop:privileged"}};
+  const PolicyQuestion question{.app = "shop", .staged_folder = folder.path(), .live_folder = "/live/shop"};
+  Generation staged;
+  staged.files = {{"web.container", ""}};
+  const std::string text = "[Service]\nExecStart=/usr/bin/podman run --name web --privileged --pid host localhost/x\n";
+  const DryRun run{.units = {{"web.service", folder / "web.container", text}}, .problems = {}};
+  const auto findings = ask_policy(settings, question, staged, run, {});
+  REQUIRE(findings);
+  CHECK(test::verdicts(*findings) == std::set<std::string>{"flagged privileged", "denied host-pid"});
+}
+
 TEST_CASE("A quadlet that another app has already is a finding, also before systemd has read it") {
   const TemporaryFolder folder;
   Daemon daemon(folder.path(), {});
@@ -75,14 +109,30 @@ TEST_CASE("A Podman secret that Leger did not make for this account is a conflic
   daemon.set_secret("token", "alpha");
   const auto version = daemon.upload("shop", shop_v1(), {"token"});
   daemon.machine.podman.stored["token"] = {"1", "theirs", {}};
+  const char* way_out = "--adopt";
   SUBCASE("without labels") {}
-  SUBCASE("of another account") { daemon.machine.podman.stored["token"].labels["leger.user"] = "bob"; }
+  SUBCASE("of another account") {
+    daemon.machine.podman.stored["token"].labels["leger.user"] = "bob";
+    way_out = "another account";
+  }
   const std::string before = daemon.picture();
   const auto refused = daemon.install(version);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == Code::conflict);
-  CHECK(refused.error().action.contains("podman secret rm token"));
+  CHECK(refused.error().action.contains(way_out));
   check_untouched(daemon, before);
+}
+
+TEST_CASE("Only what is nobody's may be adopted") {
+  const std::map<std::string, std::uint64_t> wanted{{"token", 1}};
+  const auto is_fine = [&wanted](const std::map<std::string, std::string>& labels, Adopt adopt) {
+    return check_foreign(foreign_secrets({{"1", "token", labels}}, "alice", wanted), adopt).has_value();
+  };
+  CHECK_FALSE(is_fine({}, Adopt::no));
+  CHECK(is_fine({}, Adopt::yes));
+  CHECK(is_fine({{"leger.user", "alice"}}, Adopt::no));
+  CHECK_FALSE(is_fine({{"leger.user", "bob"}}, Adopt::yes));
+  CHECK(foreign_secrets({{"1", "another", {}}}, "alice", wanted).empty());
 }
 
 TEST_CASE("Where Podman, the generator or systemd do not answer, the install says so and leaves nothing") {

@@ -247,3 +247,33 @@ TEST_CASE("a deployment has its records: when it begins, and when it ends as its
   CHECK_FALSE(store.update(one, odd).has_value());
   CHECK(store.deployments().get("d1")->state == "deployed");
 }
+
+TEST_CASE("secrets of live deployments are moved with the end of another one, or not at all") {
+  DeploymentStore store;
+  Deployment app = store.deployment("d1");
+  app.secrets = {{"token", 1}, {"other", 4}};
+  REQUIRE(store.add(app).has_value());
+  Deployments deployments = store.deployments();
+  CHECK(deployments.runs_with(kAlice, "token", 1).value());  // it is under way
+  CHECK_FALSE(deployments.runs_with(kAlice, "token", 2).value());
+  CHECK_FALSE(deployments.runs_with("somebody", "token", 1).value());
+  app.state = "deployed";
+  app.finished_at = kLater;
+  app.live = true;
+  REQUIRE(store.update(app).has_value());
+  Deployment sync = store.deployment("d2", "");
+  REQUIRE(store.add(sync).has_value());
+  sync.state = "deployed";
+  sync.finished_at = kLater;
+  const SecretMove move{.deployment_id = "d1", .journal = "new", .secrets = {{"token", 2}}};
+  SecretMove impossible = move;
+  impossible.deployment_id = "d2";  // it is not live
+  CHECK_FALSE(store.run(deployments.update(sync, std::nullopt, {move, impossible})).has_value());
+  CHECK(deployments.runs_with(kAlice, "token", 1).value());
+  CHECK(deployments.get("d2")->state == "staging");
+  REQUIRE(store.run(deployments.update(sync, std::nullopt, {move})).has_value());
+  CHECK_FALSE(deployments.runs_with(kAlice, "token", 1).value());
+  CHECK(deployments.runs_with(kAlice, "token", 2).value());
+  CHECK(deployments.runs_with(kAlice, "other", 4).value());
+  CHECK(deployments.get("d1")->journal == "new");
+}

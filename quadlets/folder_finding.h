@@ -12,7 +12,7 @@ namespace leger {
 
 enum class Severity { error, warning, note };
 
-struct Finding {
+struct FolderFinding {
   Severity severity = Severity::error;
   std::string file;      // path in the folder, fit to be shown; empty: the folder as a whole
   std::size_t line = 0;  // from 1; 0: the whole file
@@ -20,6 +20,6 @@ struct Finding {
   Code code = Code::invalid_bundle;  // of an error
 };
 
-using Findings = std::vector<Finding>;
+using FolderFindings = std::vector<FolderFinding>;
 
 }  // namespace leger

@@ -61,6 +61,7 @@ HttpRequest ApiClient::prepare(std::string method, const std::string& path, std:
                    .connect_timeout_ms = patience_.answer_ms,
                    .timeout_ms = patience_.answer_ms + extra_ms,
                    .on_upload = {},
+                   .on_part = {},
                    .on_received = {}};
   if (token_) http.headers.push_back("Authorization: Bearer " + std::string(token_->reveal()));
   return http;
@@ -96,6 +97,20 @@ Result<std::string> ApiClient::fetch(BytesRequest request) {
                       : refused.error());
 }
 
+Result<void> ApiClient::stream(StreamRequest request) {
+  HttpRequest http = prepare("GET", request.path, 0);
+  http.headers.front() = "Accept: text/event-stream";
+  if (!request.last_event_id.empty()) http.headers.push_back("Last-Event-ID: " + request.last_event_id);
+  http.timeout_ms = request.silence_ms;
+  http.on_part = std::move(request.on_bytes);
+  const auto response = wait_for(*loop_, http_->send(std::move(http)));
+  if (!response) return Fail(no_answer(response.error()));
+  if (response->status == 200) return {};
+  const auto refused = read(*response);
+  return Fail(refused ? garbled("its answer with status " + std::to_string(response->status) + " has no events")
+                      : refused.error());
+}
+
 Result<ApiAnswer> ApiClient::read(const HttpResponse& response) const {
   auto envelope = parse_reply(response.body, target_.shown(), kMaxAnswerBytes);
   const std::string status = std::to_string(response.status);
@@ -117,15 +132,18 @@ Result<Json> ApiClient::get(std::string path) {
   return std::move(answer->data);
 }
 
-Result<Json> ApiClient::remove(std::string path) {
-  auto answer = send({.method = "DELETE", .path = std::move(path)});
+Result<Json> ApiClient::remove(std::string path, std::uint64_t extra_ms) {
+  auto answer = send({.method = "DELETE", .path = std::move(path), .extra_ms = extra_ms});
   if (!answer) return Fail(answer.error());
   return std::move(answer->data);
 }
 
-Result<Json> ApiClient::post(std::string path, const Json& body) {
-  auto answer =
-      send({.method = "POST", .path = std::move(path), .content_type = "application/json", .body = Secret(dump(body))});
+Result<Json> ApiClient::post(std::string path, const Json& body, std::uint64_t extra_ms) {
+  auto answer = send({.method = "POST",
+                      .path = std::move(path),
+                      .content_type = "application/json",
+                      .body = Secret(dump(body)),
+                      .extra_ms = extra_ms});
   if (!answer) return Fail(answer.error());
   return std::move(answer->data);
 }

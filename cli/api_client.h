@@ -39,6 +39,14 @@ struct BytesRequest {
   std::function<void(std::size_t bytes)> on_received;  // the bytes so far; empty: nobody
 };
 
+// For an answer that comes as things happen.
+struct StreamRequest {
+  std::string path;                                // begins with a slash, encoded
+  std::string last_event_id;                       // of the last event that came; empty: from the first
+  std::function<bool(std::string_view)> on_bytes;  // false: it is enough
+  std::uint64_t silence_ms = 45'000;               // longer than legerd is ever silent
+};
+
 struct ApiAnswer {
   int status = 0;
   Json data;  // the envelope's
@@ -55,11 +63,15 @@ class ApiClient {
   // nothing answers; upstream_failed where the answer is not legerd's.
   Result<ApiAnswer> send(ApiRequest request);
   Result<Json> get(std::string path);
-  Result<Json> remove(std::string path);
-  Result<Json> post(std::string path, const Json& body);
+  // `extra_ms`: as in ApiRequest.
+  Result<Json> remove(std::string path, std::uint64_t extra_ms = 0);
+  Result<Json> post(std::string path, const Json& body, std::uint64_t extra_ms = 0);
 
   // The bytes that a GET gives, whole; the error as that of send().
   Result<std::string> fetch(BytesRequest request);
+
+  // Gives the bytes that a GET has as they come, until either side ends it. The error as that of send().
+  Result<void> stream(StreamRequest request);
 
   // Closes every connection, so that legerd is not kept waiting by a process that becomes another program. Nothing is
   // asked any more.

@@ -65,12 +65,20 @@ std::string positive(const std::string& text);
 std::string whole_number(const std::string& text);
 
 void declare_secrets(CommandTree& tree);
+// What Podman runs: not shown in the help.
+void declare_podman_secret(CommandTree& tree);
 // `command` is what stood behind `--`, there once the command line was read.
 void declare_run(CommandTree& tree, const std::vector<std::string>& command);
 void declare_audit(CommandTree& tree);
 void declare_releases(CommandTree& tree);
 // download, delete and diff, in the group that is there.
 void declare_kept_releases(CommandTree& tree);
+// plan, install and update, in the group `deploy`.
+void declare_installs(CommandTree& tree, CLI::App* group);
+// list, status and history of deployments, in the group that is there.
+void declare_deployed(CommandTree& tree);
 void declare_admin(CommandTree& tree);
+// rollback, in the group `deploy`.
+void declare_rollback(CommandTree& tree, CLI::App* group);
 
 }  // namespace leger

@@ -59,6 +59,7 @@ class CommandLine {
         "  leger deploy install latest\n"
         "  leger status\n");
     declare_secrets(tree_);
+    declare_podman_secret(tree_);
     declare_run(tree_, command_);
     declare_audit(tree_);
     declare_releases(tree_);
@@ -93,15 +94,9 @@ class CommandLine {
   void declare_deploy() {
     CLI::App* group =
         tree_.add_group("deploy", "Put releases on the host", "  leger deploy install\n  leger deploy remove\n");
-    CLI::App* install = tree_.add(group, "install", "Deploy a release and wait until it runs",
-                                  "  leger deploy install\n  leger deploy install 3\n  leger deploy install hello@2\n");
-    install->add_option("release", release_, "VERSION, latest (the default), NAME or NAME@VERSION");
-    tree_.on(
-        install, [this](const Context& context) { return leger::install(context, release_); },
-        Token::needed_for_source);
+    declare_installs(tree_, group);
 
-    CLI::App* list = tree_.add(group, "list", "List deployments, newest first", "  leger deploy list\n");
-    tree_.on(list, [](const Context& context) { return list_deployments(context); });
+    declare_rollback(tree_, group);
 
     CLI::App* remove = tree_.add(group, "remove", "Remove an app; its volumes and releases stay",
                                  "  leger deploy remove hello\n  leger deploy remove hello --volumes --yes\n");
@@ -109,6 +104,7 @@ class CommandLine {
     remove->add_flag("--volumes", remove_.volumes, "Delete its volumes too")->disable_flag_override();
     remove->add_flag("--yes,-y,--force", remove_.yes, "Do not ask")->disable_flag_override();
     tree_.on(remove, [this](const Context& context) { return remove_app(context, remove_); });
+    declare_deployed(tree_);
   }
 
   void declare_auth() {
@@ -249,7 +245,6 @@ class CommandLine {
   CLI::Option* socket_flag_ = nullptr;
   RemoveOptions remove_;
   std::string file_;
-  std::string release_ = "latest";
   bool no_browser_ = false;
   CLI::App* check_config_ = nullptr;
   CLI::App* auth_status_ = nullptr;

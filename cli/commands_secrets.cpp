@@ -11,12 +11,14 @@
 #include "cli/run_command.h"
 #include "cli/secret_files.h"
 #include "cli/secret_history.h"
+#include "cli/secret_sync.h"
 #include "cli/secrets.h"
 
 namespace leger {
 namespace {
 
 constexpr const char* kNameOfSecret = "Name of the secret";
+constexpr const char* kApply = "Restart the apps that use it, and take the old value back where they fail";
 
 void declare_set(CommandTree& tree, CLI::App* group) {
   const auto options = std::make_shared<SetSecretOptions>();
@@ -25,6 +27,7 @@ void declare_set(CommandTree& tree, CLI::App* group) {
                            "  leger secrets set ssh_key @~/.ssh/id_ed25519\n"
                            "  leger secrets set --raw banner - < banner.txt\n"
                            "  leger secrets set api_key - --if-version 3 < new_key\n"
+                           "  leger secrets set api_key - --apply < new_key\n"
                            "A value that begins with - or @ goes through standard input.\n");
   set->add_option("name", options->name, kNameOfSecret)->required();
   set->add_option("value", options->value, "- for standard input, @FILE for a file, or the value itself")->required();
@@ -33,6 +36,7 @@ void declare_set(CommandTree& tree, CLI::App* group) {
                   "Only where this version is the current one; 0: where there is no such secret")
       ->check(whole_number)
       ->type_name("N");
+  set->add_flag("--apply", options->apply, kApply)->disable_flag_override();
   tree.on(set, [options](const Context& context) { return set_secret(context, *options); });
   // The argument may be a piece of the value: not a word of it.
   tree.on_unexpected(set, {Code::invalid_request,
@@ -77,7 +81,15 @@ void declare_history(CommandTree& tree, CLI::App* group) {
   rollback->add_option("name", options->name, kNameOfSecret)->required();
   rollback->add_option("version", options->version, "Whose value; not needed for the one before the current")
       ->check(positive);
+  rollback->add_flag("--apply", options->apply, kApply)->disable_flag_override();
   tree.on(rollback, [options](const Context& context) { return roll_back(context, *options); });
+}
+
+void declare_sync(CommandTree& tree, CLI::App* group) {
+  CLI::App* sync = tree.add(group, "sync", "Give running apps the newest values, and restart what uses a changed one",
+                            "  leger secrets sync\n"
+                            "Where what was restarted is not healthy, all of it goes back to the values before.\n");
+  tree.on(sync, [](const Context& context) { return sync_secrets(context); });
 }
 
 void declare_files(CommandTree& tree, CLI::App* group) {
@@ -113,6 +125,7 @@ void declare_secrets(CommandTree& tree) {
   declare_get(tree, group);
   declare_delete(tree, group);
   declare_history(tree, group);
+  declare_sync(tree, group);
   declare_files(tree, group);
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "backend/base/text.h"
@@ -26,7 +27,8 @@ void print_ports(const Context& context, const std::string& app) {
   }
 }
 
-// The end of what an accepted request started: legerd's answer to it has the id.
+}  // namespace
+
 Result<Json> await_end(const Context& context, const Result<Json>& accepted) {
   if (!accepted) return Fail(accepted.error());
   const auto id = text_field(*accepted, "id");
@@ -39,8 +41,7 @@ Result<Json> await_end(const Context& context, const Result<Json>& accepted) {
   return deployment;
 }
 
-// The one app that is deployed; the error is deployment_not_found for none, confirmation_required for several.
-Result<std::string> only_app(ApiClient& api) {
+Result<std::string> only_app(ApiClient& api, const std::string& verb) {
   const auto data = fetch_services(api);
   if (!data) return Fail(data.error());
   std::set<std::string> apps;
@@ -55,55 +56,53 @@ Result<std::string> only_app(ApiClient& api) {
   for (const std::string& app : apps) names += (names.empty() ? "" : ", ") + escape_controls(app);
   return Fail({Code::confirmation_required,
                "Several apps are deployed: " + names + ".",
-               "Name the one to remove:\n  leger deploy remove " + escape_controls(*apps.begin()),
+               "Name the one to " + verb + ":\n  leger deploy " + verb + " " + escape_controls(*apps.begin()),
                {}});
 }
 
-}  // namespace
-
-int install(const Context& context, const std::string& release) {
+int install_release(const Context& context, const DeployOptions& options) {
   Output& output = context.output;
-  const auto ref = parse_release_ref(release);
+  const auto ref = parse_release_ref(options.release);
   if (!ref) return output.usage(ref.error());
   const auto found = find_release(context.api, *ref);
   if (!found) return output.fail(found.error());
-  const auto deployment = await_end(context, context.api.post("/api/deployments", Json{{"version", found->version}}));
+  const auto plan = fetch_plan(context, *found);
+  if (!plan) return output.fail(plan.error());
+  if (options.dry_run) return show_plan(context, *found, *plan);
+  const auto agreed = agree_to_plan(context, *found, *plan, options);
+  if (const int* exit = std::get_if<int>(&agreed)) return *exit;
+  const auto deployment =
+      await_end(context, context.api.post("/api/deployments", std::get<Json>(agreed), kStartExtraMs));
   if (!deployment) return output.fail(deployment.error());
   output.success(shown(*deployment, "name") + " v" + shown(*deployment, "version") + " deployed");
   if (!output.is_json()) print_ports(context, text_field(*deployment, "name").value_or(""));
   return kDone;
 }
 
-int list_deployments(const Context& context) {
+int update_app(const Context& context, DeployOptions options) {
   Output& output = context.output;
-  const auto data = context.api.get("/api/deployments");
-  if (!data) return output.fail(data.error());
-  const auto deployments = data->find("deployments");
-  if (deployments == data->end() || !deployments->is_array()) {
-    return output.fail(context.api.garbled("it sends no list of deployments"));
+  if (options.release.empty()) {
+    auto only = only_app(context.api, "update");
+    if (!only && only.error().code == Code::confirmation_required) return output.usage(only.error());
+    if (!only) return output.fail(only.error());
+    options.release = *std::move(only);
   }
-  output.data(*data);
-  if (deployments->empty()) {
-    output.line("No deployments\n\nDeploy a release with: leger deploy install");
-    return kDone;
+  // `latest`, a number and what has a version are no names of apps.
+  const auto ref = parse_release_ref(options.release);
+  if (!ref || ref->name != options.release) {
+    return output.usage({Code::invalid_request,
+                         in_quotes(options.release) + " is not the name of an app.",
+                         "A certain release is deployed with:\n  leger deploy install NAME@VERSION",
+                         {}});
   }
-  std::vector<Row> rows{
-      {Cell("Name"), Cell("Version"), Cell("Kind"), Cell("State"), Cell("Started"), Cell("Ended"), Cell("ID")}};
-  for (const Json& deployment : *deployments) {
-    rows.push_back({shown(deployment, "name"), shown(deployment, "version"), shown(deployment, "kind"),
-                    shown(deployment, "state"), shown(deployment, "created_at"), shown(deployment, "finished_at"),
-                    shown(deployment, "id")});
-  }
-  output.table(rows);
-  output.line("\nTotal: " + shown(*data, "total_count") + " deployments");
-  return kDone;
+  return install_release(context, options);
 }
 
 int remove_app(const Context& context, const RemoveOptions& options) {
   Output& output = context.output;
   std::string name = options.name;
   if (name.empty()) {
-    auto only = only_app(context.api);
+    auto only = only_app(context.api, "remove");
     if (!only && only.error().code == Code::confirmation_required) return output.usage(only.error());
     if (!only) return output.fail(only.error());
     name = *std::move(only);
@@ -113,7 +112,8 @@ int remove_app(const Context& context, const RemoveOptions& options) {
     if (exit) return *exit;
   }
   const std::string query = options.volumes ? "?volumes=true" : "";
-  const auto deployment = await_end(context, context.api.remove("/api/deployments/" + percent_encode(name) + query));
+  const auto deployment =
+      await_end(context, context.api.remove("/api/deployments/" + percent_encode(name) + query, kStartExtraMs));
   if (!deployment) return output.fail(deployment.error());
   output.success(escape_controls(name) + " removed");
   output.line(options.volumes ? "  Its volumes are deleted; its releases are kept."

@@ -8,6 +8,7 @@
 
 #include "backend/base/clock.h"
 #include "backend/base/text.h"
+#include "cli/event_parser.h"
 
 namespace leger {
 namespace {
@@ -38,8 +39,86 @@ std::string title(const Json& deployment) {
 std::string outcome(const Json& deployment) {
   if (text_field(deployment, "kind") == "remove") return shown(deployment, "name") + " was not removed";
   const bool rolled_back = text_field(deployment, "state") == "rolled_back";
+  if (text_field(deployment, "kind") == "sync") {
+    return std::string("The secrets of running apps were not brought up to date") +
+           (rolled_back ? "; they run with the values before" : "");
+  }
   return title(deployment) + " was not deployed" + (rolled_back ? "; what ran before runs again" : "");
 }
+
+// What one sees of a deployment on its way: a line for each new state and step, or on a terminal one line that is
+// written anew.
+class Progress {
+ public:
+  explicit Progress(Output& output) : output_(output) {}
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress() {
+    if (output_.is_live()) output_.progress("");
+  }
+
+  void state(const std::string& state) {
+    if (has_ended(state) || state == state_) return;
+    state_ = state;
+    show(state + "…");
+  }
+
+  void step(const Json& data) {
+    const std::string unit = shown(data, "unit");
+    const std::string text = (unit == "-" ? "" : unit + ": ") + shown(data, "text");
+    show(output_.is_live() ? state_ + "… " + text : "  " + text);
+  }
+
+ private:
+  void show(const std::string& text) {
+    if (output_.is_live()) {
+      output_.progress(text);
+    } else {
+      output_.line(text);
+    }
+  }
+
+  Output& output_;
+  std::string state_;
+};
+
+// The deployment's events as they come, from where an earlier call stopped.
+class Events {
+ public:
+  Events(const Context& context, const std::string& id, Progress& progress)
+      : context_(context), path_("/api/deployments/" + percent_encode(id) + "/events"), progress_(progress) {}
+
+  // Until the deployment has ended, the stream breaks, or `give_up_at` of the clock. Where legerd answers, but with no
+  // events, it is not asked again: the deployment itself tells how far it is.
+  void read(const Clock& clock, std::uint64_t give_up_at) {
+    if (is_refused_) return;
+    EventParser parser;
+    const auto streamed =
+        context_.api.stream({.path = path_, .last_event_id = last_id_, .on_bytes = [&](std::string_view bytes) {
+                               for (const ServerEvent& event : parser.feed(bytes)) {
+                                 take(event);
+                                 if (event.kind == "end") return false;
+                               }
+                               return !parser.is_broken() && clock.monotonic_ms() < give_up_at;
+                             }});
+    is_refused_ = !streamed && !may_come_back(streamed.error());
+  }
+
+ private:
+  void take(const ServerEvent& event) {
+    last_id_ = event.id;
+    const Json data = Json::parse(event.data, nullptr, false);
+    if (!data.is_object()) return;
+    if (event.kind == "state") progress_.state(shown(data, "state"));
+    if (event.kind == "progress") progress_.step(data);
+  }
+
+  const Context& context_;
+  std::string path_;
+  Progress& progress_;
+  std::string last_id_;
+  bool is_refused_ = false;
+};
 
 }  // namespace
 
@@ -48,15 +127,16 @@ Result<Json> follow_deployment(const Context& context, const std::string& id) {
   const Patience& patience = context.io.patience;
   const std::uint64_t give_up_at = clock.monotonic_ms() + patience.follow_ms;
   std::uint64_t seen_at = clock.monotonic_ms();
-  std::string last;
+  Progress progress(context.output);
+  Events events(context, id, progress);
   for (;;) {
+    events.read(clock, give_up_at);
     auto deployment = context.api.get("/api/deployments/" + percent_encode(id));
     const std::uint64_t now = clock.monotonic_ms();
     if (deployment) {
       const std::string state = shown(*deployment, "state");
       if (has_ended(state)) return deployment;
-      if (state != last) context.output.line(state + "…");
-      last = state;
+      progress.state(state);
       seen_at = now;
     } else if (!may_come_back(deployment.error()) || now - seen_at >= patience.outage_ms) {
       return Fail(still_going(id, deployment.error()));

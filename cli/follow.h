@@ -1,7 +1,9 @@
 #pragma once
 
-// A deployment that legerd has accepted, followed to its end: each new state as a line, then how it ended. The
-// deployment goes on when the one who follows it goes away. Blocking, one thread.
+// A deployment that legerd has accepted, followed to its end by its events: each new state and step as a line, on a
+// terminal in one line that is written anew; then how it ended. A stream that breaks is taken up where it broke, a
+// legerd that has none is asked again and again. The deployment goes on when the one who follows it goes away.
+// Blocking, one thread.
 
 #include <string>
 
@@ -9,7 +11,7 @@
 
 namespace leger {
 
-// Asks for the deployment `id` until it has ended and gives it as legerd sends it. The error is unavailable where
+// Follows the deployment `id` until it has ended and gives it as legerd sends it. The error is unavailable where
 // legerd stays away, request_timeout where it has not ended in time.
 Result<Json> follow_deployment(const Context& context, const std::string& id);
 

@@ -17,6 +17,7 @@ struct Patience {
   std::uint64_t poll_ms = 200;         // between two looks at a deployment
   std::uint64_t outage_ms = 10'000;    // how long legerd may be away while a deployment is followed
   std::uint64_t follow_ms = 900'000;   // how long a deployment is followed at most
+  std::uint64_t lookup_ms = 60'000;    // how long a container's start waits for legerd to give a secret
   std::uint64_t sign_in_ms = 600'000;  // how long a sign-in in the browser may take
   std::uint64_t request_ms = 5000;     // for a request of the browser to arrive whole
   std::uint64_t browser_ms = 500;      // how long a browser that starts is watched

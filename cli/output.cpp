@@ -179,6 +179,10 @@ void Output::progress(std::string_view text) {
   write_err("\r" + escape_controls(text) + "\x1b[K");
 }
 
+bool Output::is_live() const {
+  return !is_json() && is_terminal_ && io_.variable("TERM") != "dumb" && isatty(io_.err) == 1;
+}
+
 void Output::prompt(std::string_view text) { write_err(escaped_lines(text)); }
 
 std::optional<int> Output::unless_confirmed(std::string_view question, std::string_view flag) {

@@ -65,6 +65,9 @@ class Output {
   // showed. Empty: takes it away.
   void progress(std::string_view text);
 
+  // Whether progress() shows anything, and what line() writes is on the same terminal.
+  bool is_live() const;
+
   // Asks `question` on the terminal. Nothing where the user agrees; else the exit code to leave with: 0 after a no, 2
   // where there is no terminal, with the advice to give `flag`.
   std::optional<int> unless_confirmed(std::string_view question, std::string_view flag);

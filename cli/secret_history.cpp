@@ -6,6 +6,7 @@
 #include "backend/base/text.h"
 #include "cli/audit_pages.h"
 #include "cli/secret_calls.h"
+#include "cli/secret_sync.h"
 
 namespace leger {
 namespace {
@@ -94,12 +95,11 @@ int roll_back(const Context& context, const RollbackOptions& options) {
       context.api.post("/api/secrets/" + percent_encode(options.name) + "/rollback", Json{{"version", *version}});
   if (!data) return output.fail(with_version_text(data.error(), options.name, *version));
   if (!integer_field(*data, "version")) return output.fail(context.api.garbled("it names no version"));
-  output.data(*data);
   output.success("Secret " + escape_controls(options.name) + " rolled back to the value of version " +
                  std::to_string(*version));
   output.line("  Version: " + shown(*data, "version"));
   output.line("  Updated: " + shown(*data, "updated_at"));
-  return kDone;
+  return apply_change(context, *data, options.apply ? Apply::yes : Apply::no);
 }
 
 }  // namespace leger

@@ -13,6 +13,7 @@ namespace leger {
 struct RollbackOptions {
   std::string name;
   std::optional<std::uint64_t> version;  // nothing: the one before the current
+  bool apply = false;                    // then give it to the apps that run
 };
 
 int show_history(const Context& context, const std::string& name);

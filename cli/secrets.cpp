@@ -8,6 +8,7 @@
 #include "backend/base/secret.h"
 #include "backend/base/text.h"
 #include "cli/secret_calls.h"
+#include "cli/secret_sync.h"
 #include "cli/secret_value.h"
 
 namespace leger {
@@ -49,12 +50,11 @@ int set_secret(const Context& context, const SetSecretOptions& options) {
   }
   const auto data = put_secret(context.api, options.name, *value, options.if_version);
   if (!data) return output.fail(with_history_advice(data.error(), options.name));
-  output.data(*data);
   output.success("Secret " + shown(*data, "message"));
   output.line("  Name: " + escape_controls(options.name));
   output.line("  Version: " + shown(*data, "version"));
   output.line("  Updated: " + shown(*data, "updated_at"));
-  return kDone;
+  return apply_change(context, *data, options.apply ? Apply::yes : Apply::no);
 }
 
 int list_secrets(const Context& context) {

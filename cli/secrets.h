@@ -15,6 +15,7 @@ struct SetSecretOptions {
   std::string value;                        // the value itself, `-`, or `@FILE`
   bool raw = false;                         // keep the final newline of standard input
   std::optional<std::uint64_t> if_version;  // only where this is the current version; 0: where there is none
+  bool apply = false;                       // then give it to the apps that run
 };
 
 struct GetSecretOptions {

@@ -21,6 +21,8 @@ Colour colour_of(const std::string& word) {
   return word == "starting" ? Colour::yellow : Colour::none;
 }
 
+}  // namespace
+
 Row status_row(const Json& service) {
   const std::string unit = shown(service, "unit");
   const std::string state = state_word(shown(service, "state"));
@@ -29,8 +31,6 @@ Row status_row(const Json& service) {
   return {unit == "-" ? shown(service, "name") : unit, Cell(state, colour_of(state)), Cell(health, colour_of(health)),
           since == "-" ? "" : "since " + since};
 }
-
-}  // namespace
 
 Result<Json> fetch_services(ApiClient& api) {
   auto data = api.get("/api/services");

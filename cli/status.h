@@ -11,4 +11,7 @@ int show_status(const Context& context);
 // The data of GET /api/services; its `services` is an array.
 Result<Json> fetch_services(ApiClient& api);
 
+// Unit, state in people's words, health, and since when.
+Row status_row(const Json& service);
+
 }  // namespace leger

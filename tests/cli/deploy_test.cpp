@@ -13,6 +13,8 @@ using test::Ran;
 using test::success;
 
 constexpr const char* kRelease = R"({"version":3,"deployment_name":"hello"})";
+constexpr const char* kPlan =
+    R"({"plan_id":"p1","units":[{"name":"hello.service","change":"added","reasons":[]}],"restart":["hello.service"],"findings":[],"images":[],"ports":[],"secrets":[],"volumes":[]})";
 constexpr const char* kServices =
     R"({"services":[{"name":"hello","app":"hello","unit":"hello.service","state":"running","health":"healthy","since":"2026-11-22T04:05:06Z","ports":["127.0.0.1:8080->80/tcp"]},{"name":"other","app":"other","unit":"other.service","state":"running","ports":["127.0.0.1:1->1/tcp"]}],"total_count":2})";
 constexpr const char* kOneService = R"({"services":[{"name":"hello","app":"hello"},{"name":"data","app":"hello"}]})";
@@ -27,6 +29,7 @@ std::string deployment(const std::string& state, const std::string& error = "nul
 void accept(Harness& harness) {
   harness.api->reply("GET /api/releases/latest", 200, success(kRelease));
   harness.api->reply("GET /api/releases/3", 200, success(kRelease));
+  harness.api->reply("POST /api/deployments/plan", 200, success(kPlan));
   harness.api->reply("POST /api/deployments", 202, success(R"({"id":"d1"})"));
   harness.api->reply("GET /api/services", 200, success(kServices));
 }
@@ -41,10 +44,12 @@ TEST_CASE("deploy install prints each new state once and the ports of the app") 
   CHECK(ran.exit == 0);
   CHECK(ran.err.empty());
   CHECK(ran.out ==
+        "hello v3: 1 added; starts hello.service\n"
         "staging…\nstarting…\nchecking…\n"
         "✓ hello v3 deployed\n"
         "  hello: 127.0.0.1:8080->80/tcp\n");
   CHECK(harness.api->seen().at(1).body == R"({"version":3})");
+  CHECK(harness.api->seen().at(2).body == R"({"plan_id":"p1","accept_flags":[]})");
 }
 
 TEST_CASE("deploy install --json prints the ended deployment alone") {
@@ -108,17 +113,15 @@ TEST_CASE("without a release nothing is deployed and the way to one is said") {
 }
 
 TEST_CASE("findings of the preflight are listed") {
-  Harness harness;
-  accept(harness);
   Harness refusing;
   refusing.api->reply("GET /api/releases/latest", 200, success(kRelease));
+  refusing.api->reply("POST /api/deployments/plan", 200, success(kPlan));
   refusing.api->reply(
       "POST /api/deployments", 422,
       failure(
           R"({"code":"preflight_failed","message":"hello v3 must not be installed.","action":"Mend the bundle.","details":{"findings":[{"id":"f1","level":"deny","file":"hello.container","message":"it mounts /"},{"id":"f2","level":"deny","file":"","message":"a secret is missing"}]}})"));
   const Ran ran = refusing.run({"deploy", "install"});
   CHECK(ran.exit == 1);
-  CHECK(ran.out.empty());
   CHECK(ran.err ==
         "hello v3 must not be installed.\n"
         "  findings:\n"
@@ -139,7 +142,7 @@ TEST_CASE("a failed deployment gives legerd's report and exit 1") {
           R"({"code":"upstream_failed","message":"hello.service failed.","action":"Read its log.","unit":"hello.service","journal":["one","two\u001b[2J"]})"));
   const Ran ran = harness.run({"deploy", "install"});
   CHECK(ran.exit == 1);
-  CHECK(ran.out == "starting…\n");
+  CHECK(ran.out == "hello v3: 1 added; starts hello.service\nstarting…\n");
   CHECK(ran.err ==
         "hello v3 was not deployed; what ran before runs again: hello.service failed.\n"
         "  unit: hello.service\n"
@@ -168,6 +171,7 @@ TEST_CASE("a failure report that is only text, or absent, is told too") {
 TEST_CASE("a running deployment is named where it is in the way") {
   Harness harness;
   harness.api->reply("GET /api/releases/latest", 200, success(kRelease));
+  harness.api->reply("POST /api/deployments/plan", 200, success(kPlan));
   harness.api->reply("POST /api/deployments", 409,
                      failure(R"({"code":"conflict","message":"Another deployment runs.","details":{"id":"d0"}})"));
   const Ran ran = harness.run({"deploy", "install"});
@@ -184,7 +188,7 @@ TEST_CASE("legerd may be away for a moment while a deployment is followed") {
   harness.api->reply("GET /api/deployments/d1", 200, deployment("deployed"));
   const Ran ran = harness.run({"deploy", "install"});
   CHECK(ran.exit == 0);
-  CHECK(ran.out.starts_with("starting…\n✓ hello v3 deployed\n"));
+  CHECK(ran.out.starts_with("hello v3: 1 added; starts hello.service\nstarting…\n✓ hello v3 deployed\n"));
 }
 
 TEST_CASE("legerd that stays away ends the wait, and says that the deployment may go on") {

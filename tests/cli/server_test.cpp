@@ -62,18 +62,29 @@ TEST_CASE("an answer that is not legerd's is told apart from every other failure
 TEST_CASE("every command survives data of another shape") {
   Harness harness;
   const std::string bundle = harness.write_file("b", "x");
-  const std::vector<std::vector<std::string>> commands{
-      {"secrets", "set", "key", "-"}, {"secrets", "list"},         {"secrets", "get", "key"},
-      {"releases", "upload", bundle}, {"releases", "list"},        {"releases", "show"},
-      {"releases", "download"},       {"releases", "delete", "3"}, {"releases", "diff", "3"},
-      {"deploy", "install"},          {"deploy", "install", "3"},  {"deploy", "list"},
-      {"deploy", "remove", "hello"},  {"deploy", "remove"},        {"status"}};
+  const std::vector<std::vector<std::string>> commands{{"secrets", "set", "key", "-"},
+                                                       {"secrets", "list"},
+                                                       {"secrets", "get", "key"},
+                                                       {"releases", "upload", bundle},
+                                                       {"releases", "list"},
+                                                       {"releases", "show"},
+                                                       {"releases", "download"},
+                                                       {"releases", "delete", "3"},
+                                                       {"releases", "diff", "3"},
+                                                       {"deploy", "install"},
+                                                       {"deploy", "install", "3"},
+                                                       {"deploy", "list"},
+                                                       {"deploy", "plan"},
+                                                       {"deploy", "update"},
+                                                       {"deploy", "remove", "hello"},
+                                                       {"deploy", "remove"},
+                                                       {"status"}};
   for (const char* data : {"null", "[]", "7", "\"text\"", "{}", "[{\"version\":1}]"}) {
     Harness own;
     for (const char* request :
          {"POST /api/secrets/set", "GET /api/secrets/list?limit=10000", "GET /api/secrets/get/key",
           "POST /api/releases", "GET /api/releases", "GET /api/releases/latest", "GET /api/releases/3",
-          "GET /api/deployments", "DELETE /api/deployments/hello", "GET /api/services"}) {
+          "GET /api/deployments", "POST /api/deployments/plan", "DELETE /api/deployments/hello", "GET /api/services"}) {
       own.api->reply(request, 200, success(data));
     }
     for (const auto& command : commands) {

@@ -19,6 +19,7 @@ import tempfile
 import time
 import typing
 
+from bench_deploy import deploy
 from bench_health import health
 from bench_releases import download, upload
 from bench_secrets import get_secret, many_secrets, set_secret
@@ -56,6 +57,8 @@ BENCHES = [
           "15 KiB: ≥ 0.8 (floor 0.5); 16 MiB: ≤ 1.6 times (floor 2.5)", upload),
     Bench("download", "downloads of a bundle of 16 MiB at one connection, and of 15 KiB at 16",
           "nginx at its best, a static file of the same bytes", "16 MiB: ≤ 1.5 times (floor 2); 15 KiB: ≥ 0.7", download),
+    Bench("deploy", "a deployment of ten containers on a test host, without a settling time; needs root",
+          "by hand on the same host: cp, daemon-reload, start", "≤ 1.2 times (floor 2)", deploy),
     Bench("sign_in", "sign-ins a second over a real tailnet, one connection; needs root, Go and the test hosts",
           "whois of the LocalAPI alone, one connection", "none", sign_in),
     Bench("start", "from the start of the program to the first 200",

@@ -187,9 +187,9 @@ class Installs(BadInput):
     def test_an_image_that_no_one_has(self):
         container = self.example.container.replace(self.example.image, "localhost/no-such-image:1")
         must(self.host.leger("releases", "upload", self.put(self.changed({"hello.container": container}))))
-        self.rolled_back("deploy", "install", "latest")
+        self.rolled_back("podman images", "deploy", "install", "latest")
 
-    def rolled_back(self, *arguments):
+    def rolled_back(self, hint, *arguments):
         """The command begins, fails, says how to see why, and leaves nothing behind."""
         before = self.state()
         outcome = self.host.leger(*arguments)
@@ -197,7 +197,7 @@ class Installs(BadInput):
         # Not by what leger shows meanwhile: a state that is over between two of its looks is shown by nobody.
         newest = self.host.leger_data("deploy", "list")["deployments"][0]
         self.assertEqual((newest["kind"], newest["state"]), ("install", "rolled_back"), newest)
-        self.assertIn("journalctl --user", outcome.err)
+        self.assertIn(hint, outcome.err)
         self.assertEqual(self.state(), before)
 
     def test_a_unit_that_the_generator_refuses(self):

@@ -16,3 +16,8 @@ class RealParts(HostCase):
         must(self.host.sh("mkdir -p examples"))
         self.host.copy(ROOT / "quadlets/examples", "/home/alice/examples")
         self.check(BUILD / "tests/quadlets/generator_real_check", "examples")
+
+    def test_the_policy_on_units_that_the_generator_makes(self):
+        must(self.host.sh("mkdir -p policy"))
+        self.host.copy(ROOT / "tests/quadlets/policy", "/home/alice/policy")
+        self.check(BUILD / "tests/quadlets/policy_real_check", "policy")

@@ -84,6 +84,9 @@ Task<Result<void>> put_podman_secrets(DeployParts& parts, Actor actor, std::map<
     if (!value) co_return Fail(value.error());
     std::map<std::string, std::string> labels{
         {"leger.user", actor.user_uuid}, {"leger.name", name}, {"leger.version", number}};
+    // What was there before Leger is used by others, perhaps, and outlives the app.
+    const bool is_nobodys = known != nullptr && !known->labels.contains("leger.user");
+    if (is_nobodys || has_label(known, kAdoptedLabel, "1")) labels.emplace(kAdoptedLabel, "1");
     auto put = co_await parts.podman.put_secret(name, std::move(*value), std::move(labels));
     if (!put) co_return Fail(put.error());
   }
@@ -105,7 +108,9 @@ Task<Result<void>> drop_podman_secrets(DeployParts& parts, std::string user_uuid
   const auto there = co_await parts.podman.secrets();
   if (!there) co_return Fail(there.error());
   for (const std::string& name : names) {
-    if (used.contains(name) || !has_label(find_secret(*there, name), "leger.user", user_uuid)) continue;
+    const PodmanSecret* known = find_secret(*there, name);
+    if (used.contains(name) || !has_label(known, "leger.user", user_uuid)) continue;
+    if (has_label(known, kAdoptedLabel, "1")) continue;
     auto removed = co_await parts.podman.remove_secret(name);
     if (!removed) co_return Fail(removed.error());
   }
@@ -143,6 +148,20 @@ Result<std::set<std::string>> objects_of_others(Deployments& deployments, const 
     objects.insert(generation->volumes.begin(), generation->volumes.end());
   }
   return objects;
+}
+
+Result<std::vector<std::string>> with_pod_members(Deployments& deployments, std::vector<std::string> units) {
+  const auto live = deployments.live();
+  if (!live) return Fail(live.error());
+  for (const Deployment& row : *live) {
+    const auto generation = generation_from_json(row.journal);
+    if (!generation) return Fail(generation.error());
+    for (const AppUnit& unit : generation->units) {
+      const bool is_member = !unit.pod.empty() && std::ranges::contains(units, unit.pod);
+      if (is_member && !std::ranges::contains(units, unit.name)) units.push_back(unit.name);
+    }
+  }
+  return units;
 }
 
 Task<Result<void>> stop_units(DeployParts& parts, std::vector<std::string> units) {

@@ -17,6 +17,9 @@
 
 namespace leger {
 
+// On Podman secrets that were there before Leger took them over: they stay when the app goes.
+inline constexpr char kAdoptedLabel[] = "leger.adopted";
+
 // A deployment as the one who reads secrets, on behalf of whose it is.
 Actor deployment_actor(const Deployment& row);
 
@@ -35,6 +38,10 @@ Task<Result<void>> restore_podman_secrets(DeployParts& parts, const Deployment& 
 
 // Podman's names of the networks and volumes of all live apps but `app`: what they use is not removed with it.
 Result<std::set<std::string>> objects_of_others(Deployments& deployments, const std::string& app);
+
+// `units` and the containers of those of them that are pods, of any live app: what starts with them and is judged with
+// them.
+Result<std::vector<std::string>> with_pod_members(Deployments& deployments, std::vector<std::string> units);
 
 // Stops units in the order given; one that is not there is no error.
 Task<Result<void>> stop_units(DeployParts& parts, std::vector<std::string> units);

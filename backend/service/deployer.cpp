@@ -225,17 +225,21 @@ Task<Result<void>> Deployer::apply(Deployment& row, const Prepared& prepared) {
 }
 
 // A release one of whose units fails here is in quarantine: its journal says so in the same write as the rollback
-// begins. That systemd or Podman do not answer says nothing about it.
+// begins. That systemd or Podman do not answer, or a unit of another app fails, says nothing about it.
 Task<Result<void>> Deployer::start_and_check(Deployment& row, const Prepared& prepared) {
   auto started = co_await restart_units(parts_, without_pod_members(prepared.staged, prepared.plan.restart));
   if (started) {
     auto noted = co_await set_state(row, "checking");
     if (!noted) co_return noted;
+    const auto others = with_pod_members(parts_.deployments, unit_names(prepared.others));
+    if (!others) co_return Fail(others.error());
     std::vector<std::string> services = services_of(prepared.staged);
-    for (std::string& unit : unit_names(prepared.others)) services.push_back(std::move(unit));
+    services.insert(services.end(), others->begin(), others->end());
     if (!prepared.plan.restart.empty()) started = co_await await_health(parts_, std::move(services));
   }
-  if (started || unit_of(started.error()).empty()) co_return started;
+  if (started) co_return started;
+  const std::string unit = unit_of(started.error());
+  if (!std::ranges::contains(prepared.staged.units, unit, &AppUnit::name)) co_return started;
   Generation failed = prepared.staged;
   failed.is_quarantined = true;
   row.journal = to_json(failed);
@@ -244,7 +248,7 @@ Task<Result<void>> Deployer::start_and_check(Deployment& row, const Prepared& pr
 
 Task<Result<void>> Deployer::switch_over(const Deployment& row, const Prepared& prepared) {
   auto done = co_await put_podman_secrets(parts_, deployment_actor(row), prepared.staged.secrets);
-  if (done && row.kind == "rollback") done = co_await restore_images(parts_, prepared.staged);
+  if (done && row.kind == "rollback") done = co_await restore_images(parts_, prepared.staged, row.name, Shared::take);
   if (done) done = co_await stop_units(parts_, prepared.plan.stop);
   if (done && prepared.plan.switches) {
     done = co_await offload(parts_.loop, [&] { return parts_.installer.switch_in(row.id, row.name); });

@@ -87,8 +87,10 @@ Task<Result<void>> Deployer::bring(Deployment& row, Prepared& prepared) {
   Result<void> done;
   if (goes_back) done = co_await bring_recorded_images(parts_, prepared.staged);
   if (!goes_back) done = co_await bring_images(parts_, prepared.staged);
+  // The plan was made before anybody asked the registries.
+  if (!goes_back) plan_new_images(prepared.live, prepared.staged, prepared.plan);
   row.journal = to_json(prepared.staged);
-  row.plan = plan_with_images(row.plan, prepared.staged);
+  row.plan = plan_with_images(plan_json(prepared.plan, prepared.staged, prepared.findings()), prepared.staged);
   co_return done;
 }
 
@@ -99,7 +101,7 @@ Task<void> Deployer::give_up_bringing(Deployment row, Error why) {
   if (live && *live) {
     const auto generation = generation_from_json((*live)->journal);
     Result<void> restored;
-    if (generation) restored = co_await restore_images(parts_, *generation);
+    if (generation) restored = co_await restore_images(parts_, *generation, row.name, Shared::leave);
     if (!restored) parts_.log.warning("an image has not its name back", {{"WHY", restored.error().message}});
   }
   co_await finish(std::move(row), "rolled_back");

@@ -70,6 +70,21 @@ Result<std::set<std::string>> needed_images(Deployments& deployments) {
   return ids;
 }
 
+// Ids of the images that live apps other than `app` run with.
+Result<std::set<std::string>> images_of_others(Deployments& deployments, const std::string& app) {
+  const auto live = deployments.live();
+  if (!live) return Fail(live.error());
+  std::set<std::string> ids;
+  for (const Deployment& row : *live) {
+    if (row.name == app) continue;
+    const auto generation = generation_from_json(row.journal);
+    if (!generation) return Fail(generation.error());
+    for (const AppUnit& unit : generation->units) ids.insert(unit.image_id);
+  }
+  ids.erase("");
+  return ids;
+}
+
 }  // namespace
 
 void find_short_images(const Generation& staged, const HostState& host, std::vector<Finding>& findings) {
@@ -131,17 +146,20 @@ Task<Result<void>> bring_recorded_images(DeployParts& parts, const Generation& g
   co_return co_await keep(parts, std::move(*images), generation);
 }
 
-Task<Result<void>> restore_images(DeployParts& parts, const Generation& generation) {
+Task<Result<void>> restore_images(DeployParts& parts, const Generation& generation, std::string app, Shared shared) {
   const bool is_recorded =
       std::ranges::any_of(generation.units, [](const AppUnit& unit) { return !unit.image_id.empty(); });
   if (!is_recorded) co_return Result<void>();
   const auto images = co_await parts.podman.images();
   if (!images) co_return Fail(images.error());
+  Result<std::set<std::string>> others;
+  if (shared == Shared::leave) others = images_of_others(parts.deployments, app);
+  if (!others) co_return Fail(others.error());
   for (const AppUnit& unit : generation.units) {
     const ImageName name = split_image_name(unit.image);
     if (unit.image_id.empty() || name.repository.empty()) continue;
     const std::string now = image_id(*images, unit.image);
-    if (now == unit.image_id || unit.image.ends_with(unit.image_id)) continue;
+    if (now == unit.image_id || unit.image.ends_with(unit.image_id) || others->contains(now)) continue;
     parts.log.warning("an image's name goes back to what it was before the deployment",
                       {{"IMAGE", unit.image}, {"FROM", now}, {"TO", unit.image_id}});
     auto named = co_await parts.podman.tag_image(unit.image_id, name.repository + ":" + name.tag);

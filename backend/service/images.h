@@ -31,8 +31,12 @@ Task<Result<void>> bring_images(DeployParts& parts, Generation& generation);
 // digests where they went away. The error says which one is gone.
 Task<Result<void>> bring_recorded_images(DeployParts& parts, const Generation& generation);
 
-// Gives the images that `generation` was deployed with their names in its units back, from others that got them since.
-Task<Result<void>> restore_images(DeployParts& parts, const Generation& generation);
+// What becomes of a name that another live app has for the image which it names now.
+enum class Shared { take, leave };
+
+// Gives the images that `generation` of `app` was deployed with their names in its units back, from others that got
+// them since.
+Task<Result<void>> restore_images(DeployParts& parts, const Generation& generation, std::string app, Shared shared);
 
 // Takes the names `localhost/leger-keep:ID` away where no deployment runs with the image, may come to, or can be rolled
 // back to.

@@ -89,27 +89,32 @@ bool is_down(const HostState& host, const std::string& unit) {
   return state != host.unit_states.end() && state->second != "active" && state->second != "reloading";
 }
 
-// The services to start, in order, of which the units themselves say why.
+// The services to start, in order, of which the units themselves say why. Those of other apps stay at the end.
 void plan_restarts(const Generation& staged, const HostState& host, Plan& plan) {
   std::vector<std::string> restart;
   for (PlannedUnit& unit : plan.units) {
-    const AppUnit& known = *find_unit(staged, unit.name);
+    const AppUnit* known = find_unit(staged, unit.name);
+    if (known == nullptr) continue;
     // A new maker is started by its first user.
-    if (known.is_maker() && unit.change == "changed") restart.push_back(unit.name);
-    if (!known.is_service()) continue;
+    if (known->is_maker() && unit.change == "changed") restart.push_back(unit.name);
+    if (!known->is_service()) continue;
     if (unit.change == "unchanged" && is_down(host, unit.name)) unit.reasons.emplace_back("not running");
     if (unit.change != "unchanged" || !unit.reasons.empty()) restart.push_back(unit.name);
   }
   const auto along = taken_along(staged.units, restart);
   for (PlannedUnit& unit : plan.units) {
     const auto found = along.find(unit.name);
-    if (found == along.end() || !find_unit(staged, unit.name)->is_service()) continue;
+    const AppUnit* known = find_unit(staged, unit.name);
+    if (found == along.end() || known == nullptr || !known->is_service()) continue;
     unit.reasons.push_back("needs " + found->second);
     restart.push_back(unit.name);
   }
+  auto others = std::exchange(plan.restart, {});
+  std::erase_if(others, [&staged](const std::string& name) { return find_unit(staged, name) != nullptr; });
   for (const std::string& name : start_order(staged.units)) {
     if (std::ranges::contains(restart, name)) plan.restart.push_back(name);
   }
+  plan.restart.insert(plan.restart.end(), others.begin(), others.end());
 }
 
 void add_once(std::vector<std::string>& list, const std::string& text) {
@@ -172,6 +177,24 @@ Plan make_plan(const std::optional<Generation>& live, const Generation& staged, 
   plan_removals(*live, staged, plan);
   plan.switches = live->files != staged.files;
   return plan;
+}
+
+void plan_new_images(const std::optional<Generation>& live, const Generation& staged, Plan& plan) {
+  if (!live) return;
+  bool is_other = false;
+  for (PlannedUnit& unit : plan.units) {
+    const AppUnit* now = find_unit(staged, unit.name);
+    const AppUnit* before = find_unit(*live, unit.name);
+    if (now == nullptr || before == nullptr || unit.change == "added") continue;
+    const bool is_same = before->image_id.empty() || before->image_id == now->image_id || before->image != now->image;
+    if (is_same || std::ranges::contains(unit.reasons, "image")) continue;
+    unit.change = "changed";
+    unit.reasons.emplace_back("image");
+    is_other = true;
+  }
+  if (!is_other) return;
+  change_together(staged, plan.units);
+  plan_restarts(staged, {}, plan);
 }
 
 Json planned_json(const std::string& id, const Plan& plan, const Generation& staged,

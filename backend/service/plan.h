@@ -45,6 +45,10 @@ struct HostState {
 Plan make_plan(const std::optional<Generation>& live, const Generation& staged, const std::string& live_folder,
                const HostState& host = {});
 
+// After images were pulled: services of `staged` whose image is another than in `live` by now are restarted too, with
+// what goes down with them.
+void plan_new_images(const std::optional<Generation>& live, const Generation& staged, Plan& plan);
+
 // The contract's `plan` field.
 std::string plan_json(const Plan& plan, const Generation& staged, const std::vector<Finding>& findings = {});
 

@@ -54,7 +54,8 @@ Task<Result<void>> Deployer::reconcile_secrets() {
     if (use != wanted->end()) {
       parts_.log.warning("a Podman secret that an app uses is not Leger's any more", {{"SECRET", secret.name}});
       wanted->erase(use);
-    } else if (!user.empty() && label_of(secret, "leger.name") == secret.name) {
+    } else if (!user.empty() && label_of(secret, "leger.name") == secret.name &&
+               label_of(secret, kAdoptedLabel).empty()) {
       auto removed = co_await parts_.podman.remove_secret(secret.name);
       if (!removed) co_return removed;
     }

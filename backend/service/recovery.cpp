@@ -41,10 +41,11 @@ Task<void> Deployer::recover() {
     co_await recover_one(std::move(row));
     events_.end(id);
   }
-  const auto live = parts_.deployments.live();
-  for (std::size_t at = 0; live && at < live->size(); ++at) co_await drop_leftovers((*live)[at]);
   const auto settled = co_await settle_failed(std::string());
   if (!settled) parts_.log.error("an app is still between two releases", {{"WHY", settled.error().message}});
+  // What stands between two releases may still run with what the live one has no more.
+  const auto live = parts_.deployments.live();
+  for (std::size_t at = 0; settled && live && at < live->size(); ++at) co_await drop_leftovers((*live)[at]);
   co_await sweep_staging();
   const auto reconciled = co_await reconcile_secrets();
   if (reconciled) co_return;

@@ -67,6 +67,18 @@ std::vector<std::string> services_of_others(const std::string& plan_text) {
   return services;
 }
 
+// Adds to `services` those of `all` that are down: systemd stops a unit along with what it stands on.
+Task<Result<void>> add_down(DeployParts& parts, std::vector<std::string> all, std::vector<std::string>& services) {
+  for (const std::string& service : all) {
+    if (std::ranges::contains(services, service)) continue;
+    const auto state = co_await parts.units.state(service);
+    if (!state) co_return Fail(state.error());
+    const bool is_down = state->active_state == "inactive" || state->active_state == "failed";
+    if (is_down && !has_ended_well(*state)) services.push_back(service);
+  }
+  co_return Result<void>();
+}
+
 // What the journal says was live before `staged`; nothing where the app was not there.
 Result<std::optional<Generation>> generation_before(Deployments& deployments, const Generation& staged) {
   if (staged.replaces.empty()) return std::nullopt;
@@ -110,7 +122,7 @@ Task<Result<void>> Deployer::undo(const Deployment& row, Restarts restarts) {
   Outcome outcome;
   outcome.note(switched);
   if (*before) {
-    const auto named = co_await restore_images(parts_, **before);
+    const auto named = co_await restore_images(parts_, **before, row.name, Shared::leave);
     outcome.note(named);
   }
   const auto taken = co_await undo_additions(row, *staged, *before);
@@ -120,6 +132,10 @@ Task<Result<void>> Deployer::undo(const Deployment& row, Restarts restarts) {
   auto services = *before ? services_to_start(**before, *staged, restarted) : std::vector<std::string>();
   const auto others = none_yet ? std::vector<std::string>() : services_of_others(row.plan);
   services.insert(services.end(), others.begin(), others.end());
+  if (*before) {
+    const auto down = co_await add_down(parts_, services_of(**before), services);
+    outcome.note(down);
+  }
   auto started = co_await restart_units(parts_, *before ? without_pod_members(**before, services) : services);
   if (started && !services.empty()) started = co_await await_health(parts_, services);
   outcome.note(started);

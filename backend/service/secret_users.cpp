@@ -69,17 +69,20 @@ void add_units(const std::string& app, const Generation& generation,
                const std::map<std::string, std::uint64_t>& changed, const Texts& texts,
                std::vector<SecretUser>& users) {
   for (const AppUnit& unit : generation.units) {
-    if (!unit.is_service()) continue;
+    // One whose quadlet somebody took away cannot be started, and keeps nobody else from it.
+    const auto text = texts.find(unit.file());
+    if (!unit.is_service() || text == texts.end()) continue;
     std::set<std::string> used(unit.secrets.begin(), unit.secrets.end());
-    const auto text = texts.find(unit.name);
-    if (text != texts.end()) {
-      for (std::string& name : asked_secrets(text->second, {})) used.insert(std::move(name));
+    for (std::string& name : asked_secrets(text->second, {})) used.insert(std::move(name));
+    // A pod ends with its last container, and takes all of them along when it starts anew.
+    const std::string& name = unit.pod.empty() ? unit.name : unit.pod;
+    const auto known = std::ranges::find(users, name, &SecretUser::unit);
+    SecretUser fresh{.app = app, .unit = name, .secrets = {}};
+    SecretUser& user = known == users.end() ? fresh : *known;
+    for (const auto& [secret, version] : changed) {
+      if (used.contains(secret) && !std::ranges::contains(user.secrets, secret)) user.secrets.push_back(secret);
     }
-    SecretUser user{.app = app, .unit = unit.name, .secrets = {}};
-    for (const auto& [name, version] : changed) {
-      if (used.contains(name)) user.secrets.push_back(name);
-    }
-    if (!user.secrets.empty()) users.push_back(std::move(user));
+    if (known == users.end() && !fresh.secrets.empty()) users.push_back(std::move(fresh));
   }
 }
 

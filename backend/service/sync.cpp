@@ -141,8 +141,10 @@ Task<Result<void>> Deployer::apply_sync(Deployment& row, Versions wanted, std::v
   done = co_await set_state(row, "starting");
   if (done) done = co_await restart_units(parts_, units);
   if (done) done = co_await set_state(row, "checking");
-  if (done) done = co_await await_health(parts_, std::move(units));
-  co_return done;
+  if (!done) co_return done;
+  auto judged = with_pod_members(parts_.deployments, std::move(units));
+  if (!judged) co_return Fail(judged.error());
+  co_return co_await await_health(parts_, std::move(*judged));
 }
 
 Task<void> Deployer::roll_back_sync(Deployment row, Error why, Restarts restarts) {
@@ -155,7 +157,9 @@ Task<void> Deployer::roll_back_sync(Deployment row, Error why, Restarts restarts
   if (undone) undone = co_await put_podman_secrets(parts_, deployment_actor(row), journal->before);
   if (undone && restarts == Restarts::perhaps && !journal->units.empty()) {
     undone = co_await restart_units(parts_, journal->units);
-    if (undone) undone = co_await await_health(parts_, journal->units);
+    const auto judged = with_pod_members(parts_.deployments, journal->units);
+    if (!judged) undone = Fail(judged.error());
+    if (undone) undone = co_await await_health(parts_, *judged);
   }
   if (!undone) {
     parts_.log.error("a sync of secrets could not be rolled back", {{"WHY", undone.error().message}});

@@ -23,6 +23,17 @@ Deployment app(const std::string& name, const std::vector<std::string>& units, s
   return {.id = "id-" + name, .user_uuid = "alice", .name = name, .journal = to_json(generation), .live = true};
 }
 
+// A run that makes every unit of `live`.
+DryRun run_of(const std::vector<Deployment>& live) {
+  DryRun run;
+  for (const Deployment& row : live) {
+    const auto generation = generation_from_json(row.journal);
+    REQUIRE(generation);
+    for (const AppUnit& unit : generation->units) run.units.push_back(generated(unit.name, ""));
+  }
+  return run;
+}
+
 std::vector<std::string> touched(const std::vector<Deployment>& live, const DryRun& run,
                                  const std::string& except = {}) {
   const auto users =
@@ -43,7 +54,8 @@ TEST_CASE("What is needed comes first, through units of other kinds and across a
                generated("c.service", "[Unit]\nWants=a.service\n")};
   CHECK(touched({app("one", {"a.service", "b.service"}), app("two", {"c.service"})}, run) ==
         Names{"c.service", "b.service", "a.service"});
-  CHECK(touched({app("one", {"a.service"}), app("two", {"b.service"})}, {}) == Names{"a.service", "b.service"});
+  const std::vector<Deployment> live{app("one", {"a.service"}), app("two", {"b.service"})};
+  CHECK(touched(live, run_of(live)) == Names{"a.service", "b.service"});
 }
 
 TEST_CASE("Only this account's apps with another version are touched, and one may be left out") {
@@ -51,9 +63,9 @@ TEST_CASE("Only this account's apps with another version are touched, and one ma
   foreign.user_uuid = "bob";
   const std::vector<Deployment> live{app("new", {"n.service"}, 2), app("old", {"o.service"}),
                                      app("out", {"out.service"}), foreign};
-  CHECK(touched(live, {}, "out") == Names{"o.service"});
-  const auto users =
-      users_of_change(live, {}, kQuadlets, {.user_uuid = "alice", .except = "out", .versions = {{"token", 2}}});
+  CHECK(touched(live, run_of(live), "out") == Names{"o.service"});
+  const auto users = users_of_change(live, run_of(live), kQuadlets,
+                                     {.user_uuid = "alice", .except = "out", .versions = {{"token", 2}}});
   REQUIRE(users);
   CHECK(users->before == std::map<std::string, std::uint64_t>{{"token", 1}});
   REQUIRE(users->moves.size() == 1);
@@ -75,6 +87,23 @@ TEST_CASE("A secret that only a drop-in adds is seen in the generated unit, and 
   CHECK(touched({row}, run) == Names{"a.service"});
   run.units.front().source_path = "/elsewhere/x";
   CHECK(touched({row}, run).empty());
+}
+
+TEST_CASE("A container in a pod is restarted as its pod, once, and a unit whose quadlet is gone not at all") {
+  Deployment row = app("one", {"a.service", "b.service", "c.service"});
+  auto generation = generation_from_json(row.journal);
+  REQUIRE(generation);
+  generation->units[0].pod = generation->units[1].pod = "x-pod.service";
+  row.journal = to_json(*generation);
+  DryRun run = run_of({row});
+  CHECK(touched({row}, run) == Names{"x-pod.service", "c.service"});
+  std::erase_if(run.units, [](const GeneratedUnit& unit) { return unit.name == "c.service"; });
+  CHECK(touched({row}, run) == Names{"x-pod.service"});
+  const auto users =
+      users_of_change({row}, {}, kQuadlets, {.user_uuid = "alice", .except = {}, .versions = {{"token", 2}}});
+  REQUIRE(users);
+  CHECK(users->units.empty());
+  CHECK(users->moves.size() == 1);
 }
 
 TEST_CASE("A journal that cannot be read is an error") {

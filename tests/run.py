@@ -13,20 +13,17 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-LOGS = ROOT / "build" / "test-logs"
-CI = os.environ.get("CI") == "true"
-COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-HOST = ([] if os.geteuid() == 0 else ["sudo"]) + [str(ROOT / "tests" / "host" / "host")]
-# One program of unit tests, and the host tests, may take this long before they count as hung, in seconds.
+from stage import LOGS, ROOT, Apart, Stage, paint
+
+# One program of unit tests may take this long before it counts as hung, in seconds.
 PROGRAM_LIMIT = 20 * 3600 if os.environ.get("LEGER_SOAK") else 600
-STAGE_LIMIT = 20 * 3600 if os.environ.get("LEGER_SOAK") else 1500
 BUILD_LIMIT = 2000  # for what tailscaled is built of, beside other stages
 CACHE = pathlib.Path(os.environ.get("LEGER_CACHE") or
                      pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "leger")
-# Stages that mostly wait run beside the others once the build is there.
-BESIDE = ("host", "tailnet")
+# Stages that run beside the others once the build is there, each with its niceness: those of hosts mostly wait, and what
+# compiles lets them go first.
 POLITENESS = 10
+BESIDE = {"host": 0, "tailnet": 0, "debian13": POLITENESS}
 # Tests wait for a disk more than for anything else. Where it has this much room, memory stands for it.
 MEMORY, ROOM = pathlib.Path("/dev/shm"), 2 << 30
 DOCTEST = re.compile(r"^\[doctest\] test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped", re.MULTILINE)
@@ -37,112 +34,6 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1" + SYMBOLIZER,
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1" + SYMBOLIZER,
 }
-
-
-def paint(colour, text):
-    return f"\033[{colour}m{text}\033[0m" if COLOUR else text
-
-
-class Stage:
-    """Counts what one stage did and keeps its log."""
-
-    def __init__(self, name, politeness=0):
-        self.politeness = politeness  # of its programs, as nice(1) counts
-        self.name, self.passed, self.failed, self.skipped = name, 0, 0, 0
-        LOGS.mkdir(parents=True, exist_ok=True)
-        self.log = open(LOGS / f"{name}.log", "w", encoding="utf-8", errors="replace")
-
-    def count(self, passed, failed, skipped=0):
-        self.passed += passed
-        self.failed += failed + (skipped if CI else 0)
-        self.skipped += skipped
-
-    def fail(self, why):
-        self.count(0, 1)
-        self.tell(f"FAILED {self.name}: {why}")
-
-    def skip(self, name, why):
-        self.count(0, 0, 1)
-        self.tell(f"SKIPPED {name}: {why}")
-
-    def tell(self, line):
-        print(f"  {line}", flush=True)
-        self.log.write(line + "\n")
-        self.log.flush()
-
-    def call(self, command, limit=STAGE_LIMIT, stdin=None, **environment):
-        """Runs a command, logs what it prints, and returns (exit code, output)."""
-        self.log.write(f"$ {' '.join(map(str, command))}\n")
-        self.log.flush()
-        begin = self.log.tell()
-        process = subprocess.Popen(self.politely(command), cwd=ROOT, stdin=stdin or subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
-                                   env={**os.environ, **environment}, start_new_session=True)
-        try:
-            code = process.wait(limit)
-        except subprocess.TimeoutExpired:
-            code = 124
-            self.log.write(f"\nended after {limit} s\n")
-        finally:
-            # Also on Ctrl-C: what the command started ends with it. Under sudo it is sudo that passes this on.
-            if process.poll() is None:
-                end_group(process)
-        with open(self.log.name, encoding="utf-8", errors="replace") as file:
-            file.seek(begin)
-            return code, file.read()
-
-    def politely(self, command):
-        return ["nice", "-n", str(self.politeness), *command] if self.politeness else command
-
-    def show_end(self, output, lines=25):
-        for line in output.rstrip().splitlines()[-lines:]:
-            print(f"    {line}")
-
-
-def end_group(process):
-    for number, patience in ((signal.SIGTERM, 60), (signal.SIGKILL, 10)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(patience)
-            return
-        except (ProcessLookupError, PermissionError):
-            return
-        except subprocess.TimeoutExpired:
-            continue
-
-
-class Apart:
-    """Runs commands beside one another, each with an output of its own; a future of (exit code, output) for each."""
-
-    def __init__(self, at_once, commands, limit, environment):
-        self.limit, self.environment = limit, {**os.environ, **environment}
-        self.pool = concurrent.futures.ThreadPoolExecutor(at_once)
-        self.running = set()
-        self.futures = [self.pool.submit(self.run, command) for command in commands]
-
-    def run(self, command):
-        with tempfile.TemporaryFile() as file:
-            process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
-                                       env=self.environment, start_new_session=True)
-            self.running.add(process)
-            try:
-                code = process.wait(self.limit)
-            except subprocess.TimeoutExpired:
-                end_group(process)
-                code = 124
-            self.running.discard(process)
-            file.seek(0)
-            ended = f"\nended after {self.limit} s\n" if code == 124 else ""
-            return code, file.read().decode("utf-8", "replace") + ended
-
-    def __enter__(self):
-        return self.futures
-
-    def __exit__(self, kind, *_):
-        # Also on Ctrl-C: what was started ends with it.
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        if kind is not None:
-            for process in list(self.running):
-                end_group(process)
 
 
 def programs(folder, names=("*_tests",)):
@@ -330,7 +221,7 @@ def tailnet(stage):
     # Both are remembered in the cache; the first time they take minutes, which are not the tests'.
     binaries = subprocess.run(["tests/tailnet/tailnet", "name"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     for command in (["tests/tailnet/tailnet", "build", str(CACHE / binaries)], ["tests/browser/install"]):
-        code, output = stage.call(command, BUILD_LIMIT)
+        code, output = stage.call(["nice", "-n", str(POLITENESS), *command], BUILD_LIMIT)
         if code:
             stage.fail(f"{command[0]} failed")
             stage.show_end(output)
@@ -341,7 +232,7 @@ def tailnet(stage):
 
 
 STAGES = {
-    "packages": packages, "lint": lint, "build": debug, "asan": asan, "tsan": tsan,
+    "packages": packages, "build": debug, "lint": lint, "asan": asan, "tsan": tsan,
     "layers": layers, "vault": without_host, "releases": without_host, "web": web, "debian13": debian13, "host": host, "tailnet": tailnet,
 }
 
@@ -369,9 +260,9 @@ def end_stage(stage, begin, rest):
 
 
 def run_stages(names):
-    """Runs stages one after the other; those of hosts beside the others, since they mostly wait, and so the programs of
-    tests that a stage has built. What takes every core, compilers above all, then lets them go first."""
-    with concurrent.futures.ThreadPoolExecutor(1) as beside, concurrent.futures.ThreadPoolExecutor(1) as lane:
+    """Runs stages one after the other, and those of BESIDE beside them and one another; so the programs of tests that a
+    stage has built."""
+    with concurrent.futures.ThreadPoolExecutor(len(BESIDE)) as beside, concurrent.futures.ThreadPoolExecutor(1) as lane:
         done, waiting = [], []
         for name in names:
             if name in BESIDE and "build" in names:
@@ -379,7 +270,7 @@ def run_stages(names):
             stage = run_stage(name, POLITENESS if waiting else 0, lane)
             (done if isinstance(stage, Stage) else waiting).append(stage)
             if name == "build":
-                waiting += [beside.submit(run_stage, later) for later in BESIDE if later in names]
+                waiting += [beside.submit(run_stage, later, nice) for later, nice in BESIDE.items() if later in names]
         return done + [future.result() for future in waiting]
 
 

@@ -63,6 +63,7 @@ Task<void> Deployer::hold_during(Task<void> task) {
     const Hold hold(*this, Busy::deploying);
     co_await task;
   }
+  if (secrets_are_wrong_) look_later();
   // Not before the next one may start: who watched may want that at once.
   events_.end(id);
 }

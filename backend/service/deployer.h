@@ -147,6 +147,8 @@ class Deployer {
   Task<void> roll_back_sync(Deployment row, Error why, Restarts restarts);
 
   Task<Result<void>> reconcile_secrets();
+  // Begins reconcile_later(), unless it is under way.
+  void look_later();
   Task<void> reconcile_later();
 
   bool is_half_back(const Deployment& row) const;
@@ -159,6 +161,8 @@ class Deployer {
   std::string running_id_;
   PlanMemory plans_;
   std::set<std::string> planning_;  // staging folders of plans that are being made
+  bool secrets_are_wrong_ = false;  // a rollback could not put them back
+  bool looks_later_ = false;
   bool stopped_ = false;
   OneShot<bool> wake_{parts_.loop};
 };

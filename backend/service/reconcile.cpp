@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <utility>
 
 #include "backend/service/deploy_steps.h"
@@ -70,6 +71,15 @@ Task<Result<void>> Deployer::reconcile_secrets() {
   co_return Result<void>();
 }
 
+void Deployer::look_later() {
+  if (looks_later_) return;
+  looks_later_ = true;
+  parts_.loop.spawn(reconcile_later(), [this](std::exception_ptr) {
+    looks_later_ = false;
+    parts_.log.error("reconciling failed with an exception");
+  });
+}
+
 // While a deployment runs, it is what puts secrets; the next try looks again.
 Task<void> Deployer::reconcile_later() {
   constexpr std::array<std::uint64_t, 8> kWaitsMs{250, 500, 1000, 2000, 4000, 8000, 16'000, 32'000};
@@ -83,8 +93,11 @@ Task<void> Deployer::reconcile_later() {
     if (busy_ != Busy::no) continue;
     const Hold hold(*this, Busy::recovering);
     outcome = co_await reconcile_secrets();
+    looks_later_ = !outcome;
+    secrets_are_wrong_ = !outcome;
     if (outcome) co_return;
   }
+  looks_later_ = false;
   parts_.log.error("Podman's secrets could not be looked at; a restart of legerd tries it again",
                    {{"WHY", outcome ? "deployments were running" : outcome.error().message}});
 }

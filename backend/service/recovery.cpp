@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdint>
-#include <exception>
 #include <utility>
 
 #include "backend/base/offload.h"
@@ -50,8 +49,7 @@ Task<void> Deployer::recover() {
   const auto reconciled = co_await reconcile_secrets();
   if (reconciled) co_return;
   parts_.log.warning("Podman's secrets cannot be looked at; they are later", {{"WHY", reconciled.error().message}});
-  parts_.loop.spawn(reconcile_later(),
-                    [this](std::exception_ptr) { parts_.log.error("reconciling failed with an exception"); });
+  look_later();
 }
 
 Task<void> Deployer::recover_one(Deployment row) {

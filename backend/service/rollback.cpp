@@ -183,6 +183,7 @@ Task<Result<void>> Deployer::undo_additions(const Deployment& row, const Generat
   outcome.note(stopped);
   const auto restored = co_await restore_podman_secrets(parts_, row, staged, before);
   outcome.note(restored);
+  if (!restored) secrets_are_wrong_ = true;
   const auto reloaded = co_await parts_.units.reload();
   outcome.note(reloaded);
   const auto others = objects_of_others(parts_.deployments, row.name);

@@ -155,6 +155,7 @@ Task<void> Deployer::roll_back_sync(Deployment row, Error why, Restarts restarts
   Result<void> undone;
   if (!journal) undone = Fail(journal.error());
   if (undone) undone = co_await put_podman_secrets(parts_, deployment_actor(row), journal->before);
+  if (!undone) secrets_are_wrong_ = true;
   if (undone && restarts == Restarts::perhaps && !journal->units.empty()) {
     undone = co_await restart_units(parts_, journal->units);
     const auto judged = with_pod_members(parts_.deployments, journal->units);

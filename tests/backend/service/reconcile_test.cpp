@@ -108,6 +108,44 @@ TEST_CASE("Where Podman does not answer at a start, it is asked again, and a sto
   CHECK(asked >= 2);
 }
 
+TEST_CASE("Secrets that a rollback could not put back are put back a little later, without a restart") {
+  const TemporaryFolder folder;
+  Daemon daemon(folder.path(), {});
+  install_shop(daemon);
+  daemon.set_secret("token", "beta");
+  SUBCASE("of an install") {
+    daemon.set_secret("extra", "gamma");
+    const auto version = daemon.upload("shop", test::shop_v2(), {"token"});
+    daemon.machine.units.set_job("job.service", test::FakeUnits::Job::failed);
+    int puts = 0;
+    daemon.trouble.watch = [&](const std::string& call) {
+      if (call == "put_secret token" && ++puts == 2) {
+        daemon.trouble.fail_before = static_cast<int>(daemon.trouble.calls.size());
+      }
+    };
+    const auto row = daemon.install(version);
+    REQUIRE(row);
+    CHECK(row->state == "failed");
+  }
+  SUBCASE("of a sync") {
+    daemon.machine.units.set_job("web.service", test::FakeUnits::Job::failed);
+    int puts = 0;
+    daemon.trouble.watch = [&](const std::string& call) {
+      if (call == "put_secret token" && ++puts == 2) {
+        daemon.trouble.fail_before = static_cast<int>(daemon.trouble.calls.size());
+        daemon.machine.units.set_job("web.service", test::FakeUnits::Job::done);
+      }
+    };
+    const auto id = run(daemon.loop, daemon.deployer().sync(test::at_socket(daemon.user)));
+    REQUIRE(id);
+    const auto row = daemon.deployments().get(*id);
+    REQUIRE(row);
+    CHECK(row->state == "failed");
+  }
+  CHECK(value_of(daemon, "token") == "alpha");
+  CHECK(daemon.machine.podman.stored.at("token").labels.at("leger.version") == "1");
+}
+
 TEST_CASE("Podman is answered the version that a live app was made with, and no other, and it is on record") {
   const TemporaryFolder folder;
   Daemon daemon(folder.path(), {});

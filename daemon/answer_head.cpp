@@ -19,64 +19,65 @@ constexpr std::string_view kPageHeaders =
     "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-std::string_view reason_of(int status) {
+// Number and reason of those that are sent.
+std::string_view status_text(int status) {
   switch (status) {
     case 200:
-      return "OK";
+      return "200 OK";
     case 201:
-      return "Created";
+      return "201 Created";
     case 202:
-      return "Accepted";
+      return "202 Accepted";
     case 204:
-      return "No Content";
+      return "204 No Content";
     case 206:
-      return "Partial Content";
+      return "206 Partial Content";
     case 302:
-      return "Found";
+      return "302 Found";
     case 304:
-      return "Not Modified";
+      return "304 Not Modified";
     case 400:
-      return "Bad Request";
+      return "400 Bad Request";
     case 401:
-      return "Unauthorized";
+      return "401 Unauthorized";
     case 403:
-      return "Forbidden";
+      return "403 Forbidden";
     case 404:
-      return "Not Found";
+      return "404 Not Found";
     case 405:
-      return "Method Not Allowed";
+      return "405 Method Not Allowed";
     case 408:
-      return "Request Timeout";
+      return "408 Request Timeout";
     case 409:
-      return "Conflict";
+      return "409 Conflict";
     case 413:
-      return "Content Too Large";
+      return "413 Content Too Large";
     case 414:
-      return "URI Too Long";
+      return "414 URI Too Long";
     case 415:
-      return "Unsupported Media Type";
+      return "415 Unsupported Media Type";
     case 416:
-      return "Range Not Satisfiable";
+      return "416 Range Not Satisfiable";
     case 421:
-      return "Misdirected Request";
+      return "421 Misdirected Request";
     case 422:
-      return "Unprocessable Content";
+      return "422 Unprocessable Content";
     case 429:
-      return "Too Many Requests";
+      return "429 Too Many Requests";
     case 431:
-      return "Request Header Fields Too Large";
+      return "431 Request Header Fields Too Large";
     case 500:
-      return "Internal Server Error";
+      return "500 Internal Server Error";
     case 501:
-      return "Not Implemented";
+      return "501 Not Implemented";
     case 502:
-      return "Bad Gateway";
+      return "502 Bad Gateway";
     case 503:
-      return "Service Unavailable";
+      return "503 Service Unavailable";
     case 507:
-      return "Insufficient Storage";
+      return "507 Insufficient Storage";
     default:
-      return "";  // RFC 9112 §4: the reason may be empty
+      return "";
   }
 }
 
@@ -87,9 +88,9 @@ bool has_content(int status) { return status != 204 && status != 304; }
 void write_head(std::string& out, const Response& response, const AnswerStyle& style) {
   out.clear();
   out += "HTTP/1.1 ";
-  out += std::to_string(response.status);
-  out += ' ';
-  out += reason_of(response.status);
+  const std::string_view status = status_text(response.status);
+  if (status.empty()) out.append(std::to_string(response.status)).append(" ");  // RFC 9112 §4: without a reason
+  out += status;
   out += "\r\nDate: ";
   out += style.date;
   if (has_content(response.status)) {
@@ -103,6 +104,10 @@ void write_head(std::string& out, const Response& response, const AnswerStyle& s
     }
   }
   out += response.is_page ? kPageHeaders : kDataHeaders;
+  if (!response.cache_control.empty()) {
+    out += "\r\nCache-Control: ";
+    out += response.cache_control;
+  }
   for (const auto& [name, value] : response.headers) {
     out += "\r\n";
     out += name;

@@ -146,10 +146,11 @@ Task<HttpSession::Next> HttpSession::answer_request() {
     options.headers.emplace_back("Allow", match->allow);
     co_return co_await answer(std::move(options));
   }
-  co_return co_await answer_route(std::move(*match), caller == nullptr ? Caller{} : *caller);
+  co_return co_await answer_route(std::move(*match), caller == nullptr ? &kNobody : caller);
 }
 
-Task<HttpSession::Next> HttpSession::answer_route(Router::Match match, Caller caller) {
+// `caller` outlives the answer: it is the connection's, whose requests come one after the other, or who asked has it.
+Task<HttpSession::Next> HttpSession::answer_route(Router::Match match, const Caller* caller) {
   const Peer& peer = connection_.peer();
   const auto allowed = check_body(*match.route);
   if (!allowed) co_return co_await refuse(allowed.error(), {});
@@ -164,7 +165,7 @@ Task<HttpSession::Next> HttpSession::answer_route(Router::Match match, Caller ca
   }
   Request request{.head = parser_.head(),
                   .peer = peer,
-                  .caller = std::move(caller),
+                  .caller = *caller,
                   .id = services_.ids.next(),
                   .parameters = std::move(match.parameters)};
   auto response = co_await call_route(*match.route, request);

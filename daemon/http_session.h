@@ -55,7 +55,7 @@ class HttpSession {
 
   Task<Result<bool>> read_head();  // false: the other side is gone or was silent
   Task<Next> answer_request();
-  Task<Next> answer_route(Router::Match match, Caller caller);
+  Task<Next> answer_route(Router::Match match, const Caller* caller);
   Task<Next> answer(Response response);
   Task<Result<Response>> call_route(const Route& route, Request& request);
   Result<void> check_body(const Route& route) const;

@@ -51,13 +51,15 @@ struct Caller {
   std::string binding;     // how the identity was proven, as in Session
 };
 
+inline const Caller kNobody;
+
 // The next part of a body as it arrives, at most 64 KiB; empty at its end. An error ends the request.
 using BodyReader = std::function<Task<Result<std::string>>()>;
 
 struct Request {
   const Head& head;
   const Peer& peer;
-  Caller caller;
+  const Caller& caller = kNobody;
   std::string id;                       // as RequestIds makes them
   std::vector<std::string> parameters;  // of the route's `:names` and `*name`, in order, percent-decoded
   std::string body;                     // whole, for routes that take JSON
@@ -90,6 +92,7 @@ struct FileBody {
 struct Response {
   int status = 200;
   std::string_view content_type = "application/json";
+  std::string_view cache_control;  // empty: not said
   std::vector<std::pair<std::string_view, std::string>> headers;
   std::string body;
   BodySource source;             // set: the body follows in parts, chunked

@@ -78,7 +78,7 @@ Response token_response(const SignedIn& signed_in) {
                                  {"tailscale_email", user.tailscale_email},
                                  {"display_name", name},
                                  {"tailnet", user.tailnet}}}});
-  response.headers.emplace_back("Cache-Control", "no-store");
+  response.cache_control = "no-store";
   return response;
 }
 
@@ -146,7 +146,7 @@ Task<Result<Response>> get_peer(RouteContext& context, Request& request) {
                                {"display_name", identity->display_name},
                                {"hostname", identity->hostname},
                                {"tailnet", identity->tailnet}});
-  response.headers.emplace_back("Cache-Control", "no-store");
+  response.cache_control = "no-store";
   co_return response;
 }
 
@@ -161,7 +161,7 @@ Task<Result<Response>> issue_code(RouteContext& context, Request& request) {
   Json data{{"code", *code}, {"expires_in", kCodeSeconds}};
   if (std::string url = context.browser_url(); !url.empty()) data["url"] = std::move(url);
   Response response = success(data);
-  response.headers.emplace_back("Cache-Control", "no-store");
+  response.cache_control = "no-store";
   co_return response;
 }
 

@@ -57,7 +57,7 @@ Task<Result<Response>> watch_deployment(RouteContext& context, Request& request)
     response.live = LiveBody{.take = [watcher] { return watcher->take(); },
                              .watch = [&events](std::function<void()> wake) { return events.watch(std::move(wake)); }};
   }
-  response.headers.emplace_back("Cache-Control", "no-store");
+  response.cache_control = "no-store";
   co_return response;
 }
 

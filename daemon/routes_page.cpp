@@ -30,7 +30,7 @@ Task<Result<Response>> get_page(RouteContext&, Request& request) {
   const bool is_versioned = asset != nullptr && request.query("v") == page_version();
   response.content_type = file.content_type;
   response.headers.emplace_back("ETag", file.etag);
-  response.headers.emplace_back("Cache-Control", is_versioned ? kForEver : "no-cache");
+  response.cache_control = is_versioned ? kForEver : "no-cache";
   if (takes_opener_policy(request.peer)) response.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
   if (request.head.header("if-none-match") == file.etag) {
     response.status = 304;

@@ -26,7 +26,7 @@ Task<Result<Response>> look_up_secret(RouteContext& context, Request& request) {
   if (!value) co_return Fail(value.error());
   Response response{.content_type = "application/octet-stream"};
   response.body = value->reveal();
-  response.headers.emplace_back("Cache-Control", "no-store");
+  response.cache_control = "no-store";
   co_return response;
 }
 

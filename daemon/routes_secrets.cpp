@@ -152,7 +152,7 @@ Task<Result<Response>> get_secret(RouteContext& context, Request& request) {
   if (!secret) co_return Fail(secret.error());
   Response response;
   response.body = with_value(*secret);
-  response.headers.emplace_back("Cache-Control", "no-store");
+  response.cache_control = "no-store";
   co_return response;
 }
 

@@ -12,7 +12,7 @@ namespace leger {
 class Clock {
  public:
   virtual ~Clock() = default;
-  // Milliseconds of a clock that never jumps; only differences mean something.
+  // Milliseconds of a clock that never jumps, true to a few; only differences mean something.
   virtual std::uint64_t monotonic_ms() const = 0;
   // Milliseconds since the kernel started, those of sleep included; it never jumps either.
   virtual std::uint64_t boot_ms() const = 0;

@@ -29,6 +29,6 @@ Result<Sealed> seal_under_nonce(const Key& key, std::string nonce, std::string_v
                                 std::string_view associated_data, Engine engine);
 
 // What open_sealed() does.
-Result<Secret> open_with(const Key& key, const Sealed& sealed, std::string_view associated_data, Engine engine);
+Result<Secret> open_with(const Key& key, const SealedView& sealed, std::string_view associated_data, Engine engine);
 
 }  // namespace leger::detail

@@ -3,6 +3,8 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
+#include <array>
+#include <bit>
 #include <climits>
 #include <utility>
 
@@ -61,8 +63,10 @@ Error cannot_open() {
           {}};
 }
 
-void append_number(std::string& to, std::uint64_t number, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) to.push_back(static_cast<char>(number >> shift & 0xff));
+void append_number(std::string& to, std::uint64_t number, std::size_t bytes) {
+  static_assert(std::endian::native == std::endian::little);
+  const auto all = std::bit_cast<std::array<char, sizeof(number)>>(std::byteswap(number));
+  to.append(all.end() - bytes, all.end());
 }
 
 void append_counted(std::string& to, std::string_view text) {
@@ -88,9 +92,9 @@ bool encrypt_with_openssl(const Key& key, Sealed& sealed, std::string_view plain
          EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, static_cast<int>(kTagBytes), sealed.tag.data()) == 1;
 }
 
-bool decrypt_with_openssl(const Key& key, const Sealed& sealed, std::string_view associated_data,
+bool decrypt_with_openssl(const Key& key, const SealedView& sealed, std::string_view associated_data,
                           std::string& plaintext) {
-  std::string tag = sealed.tag;  // OpenSSL takes it through a pointer that is not const
+  std::string tag(sealed.tag);  // OpenSSL takes it through a pointer that is not const
   const CipherInUse cipher;
   int written = 0;
   int last = 0;
@@ -122,7 +126,7 @@ Result<Sealed> detail::seal_under_nonce(const Key& key, std::string nonce, std::
   return sealed;
 }
 
-Result<Secret> detail::open_with(const Key& key, const Sealed& sealed, std::string_view associated_data,
+Result<Secret> detail::open_with(const Key& key, const SealedView& sealed, std::string_view associated_data,
                                  Engine engine) {
   if (sealed.nonce.size() != kNonceBytes || sealed.tag.size() != kTagBytes) return Fail(cannot_open());
   if (!countable(sealed.ciphertext) || !countable(associated_data)) return Fail(cannot_open());
@@ -150,7 +154,7 @@ Result<Sealed> seal(const Key& key, std::string_view plaintext, std::string_view
   return detail::seal_under_nonce(key, std::move(nonce), plaintext, associated_data, detail::quickest_engine());
 }
 
-Result<Secret> open_sealed(const Key& key, const Sealed& sealed, std::string_view associated_data) {
+Result<Secret> open_sealed(const Key& key, const SealedView& sealed, std::string_view associated_data) {
   return detail::open_with(key, sealed, associated_data, detail::quickest_engine());
 }
 

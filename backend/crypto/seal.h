@@ -19,11 +19,22 @@ struct Sealed {
   std::string tag;         // 16 bytes
 };
 
+// The same, somebody else's.
+struct SealedView {
+  SealedView(std::string_view its_nonce, std::string_view its_ciphertext, std::string_view its_tag)
+      : nonce(its_nonce), ciphertext(its_ciphertext), tag(its_tag) {}
+  SealedView(const Sealed& sealed) : SealedView(sealed.nonce, sealed.ciphertext, sealed.tag) {}
+
+  std::string_view nonce;
+  std::string_view ciphertext;
+  std::string_view tag;
+};
+
 // Encrypts under a fresh random nonce.
 Result<Sealed> seal(const Key& key, std::string_view plaintext, std::string_view associated_data);
 
 // The plaintext; internal_error without a reason when any bit of the four inputs is not what was sealed.
-Result<Secret> open_sealed(const Key& key, const Sealed& sealed, std::string_view associated_data);
+Result<Secret> open_sealed(const Key& key, const SealedView& sealed, std::string_view associated_data);
 
 // What binds a secret's ciphertext to its row (threats T27): "leger/secret/v2" ‖ len32‖user_uuid ‖ len32‖name ‖ u64
 // version ‖ u32 key id, all numbers big-endian.

@@ -1,6 +1,7 @@
 #include "backend/service/audit_log.h"
 
 #include <exception>
+#include <utility>
 
 #include "backend/base/clock.h"
 
@@ -36,16 +37,16 @@ AuditLog::AuditLog(Loop& loop, const Log& log, AuditStore& store, const SessionC
       probe_(loop.timers(), [this] { spawn(try_to_write(record({{}, "legerd", {}}, "audit.resumed", {}))); }),
       wake_(loop) {}
 
-AuditRecord AuditLog::record(const Actor& actor, std::string action, std::string object) const {
+AuditRecord AuditLog::record(Actor actor, std::string action, std::string object) const {
   const std::int64_t now = loop_.clock().wall_seconds();
   if (now != std::exchange(second_, now)) time_ = rfc3339(now);
   return {.time = time_,
-          .actor = actor.user_uuid,
-          .source = actor.source,
+          .actor = std::move(actor.user_uuid),
+          .source = std::move(actor.source),
           .action = std::move(action),
           .object = std::move(object),
           .version = std::nullopt,
-          .request_id = actor.request_id};
+          .request_id = std::move(actor.request_id)};
 }
 
 void AuditLog::spawn(Task<void> task) {

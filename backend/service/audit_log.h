@@ -30,7 +30,7 @@ class AuditLog {
   AuditLog& operator=(const AuditLog&) = delete;
 
   // A row about what `actor` does now; for changes, which carry it into their own transaction.
-  AuditRecord record(const Actor& actor, std::string action, std::string object) const;
+  AuditRecord record(Actor actor, std::string action, std::string object) const;
 
   // Writes a row: with the kernel when this returns, on disk within 100 ms. `unavailable` where it cannot be written:
   // then what it is about must not happen.

@@ -28,7 +28,7 @@ class IncomingBundle {
 
   // The disk begins with it at once.
   Result<void> append(std::string_view part);
-  // Durable under its temporary name.
+  // Durable, and with it what was done to its name before, where the file system has one journal.
   Result<void> sync() const;
   // From here on the file is the release's.
   void placed() { is_ours_ = false; }

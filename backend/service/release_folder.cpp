@@ -127,7 +127,9 @@ Result<void> ReleaseFolder::collect_user(const std::string& user, std::set<std::
   return {};
 }
 
-Result<void> ReleaseFolder::place(const std::string& from, const std::string& r2_path) {
+// The name first: the fsync of the file then takes the change of names along, and that of the folder has little to do.
+// A crash before leaves a bundle without a row, whole or not, which collect() removes.
+Result<void> ReleaseFolder::place(const IncomingBundle& incoming, const std::string& r2_path) {
   const std::string to = path_of(r2_path);
   const std::string folder = to.substr(0, to.rfind('/'));
   const bool is_new = mkdir(folder.c_str(), 0700) == 0;
@@ -137,8 +139,11 @@ Result<void> ReleaseFolder::place(const std::string& from, const std::string& r2
     if (auto synced = sync_folder(path_); !synced) return synced;
     durable_.insert(folder);
   }
-  if (std::rename(from.c_str(), to.c_str()) != 0) return Fail(system_error("cannot put the bundle at " + to, errno));
-  auto synced = sync_folder(folder);
+  if (std::rename(incoming.path().c_str(), to.c_str()) != 0) {
+    return Fail(system_error("cannot put the bundle at " + to, errno));
+  }
+  auto synced = incoming.sync();
+  if (synced) synced = sync_folder(folder);
   if (!synced) unlink(to.c_str());
   return synced;
 }

@@ -13,6 +13,7 @@
 
 #include "backend/base/error.h"
 #include "backend/base/file_handle.h"
+#include "backend/service/incoming_bundle.h"
 
 namespace leger {
 
@@ -37,8 +38,8 @@ class ReleaseFolder {
   // are the `r2_path` of all releases. Other files are not touched. For a start, when nothing else is under way.
   Result<Leftovers> collect(const std::vector<std::string>& recorded) const;
 
-  // Moves the file `from`, which is on the same disk and durable, to its place, durably. Writer's thread only.
-  Result<void> place(const std::string& from, const std::string& r2_path);
+  // Moves the file, which is on the same disk, to its place, and makes both durable. Writer's thread only.
+  Result<void> place(const IncomingBundle& incoming, const std::string& r2_path);
 
   // A bundle to be read; internal_error where it is not there or has another size than the store says.
   Result<FileHandle> open(const std::string& r2_path, std::uint64_t bytes) const;

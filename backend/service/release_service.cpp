@@ -77,7 +77,13 @@ Fail no_such_file(const Release& release, const std::string& name) {
 
 ReleaseService::ReleaseService(Loop& loop, const Log& log, Releases& store, const AuditLog& audit,
                                ReleaseSettings settings)
-    : loop_(loop), log_(log), store_(store), audit_(audit), keep_(settings.keep), folder_(std::move(settings.folder)) {}
+    : loop_(loop),
+      log_(log),
+      store_(store),
+      audit_(audit),
+      keep_(settings.keep),
+      tidy_after_ms_(settings.tidy_after_ms),
+      folder_(std::move(settings.folder)) {}
 
 Result<void> ReleaseService::prepare() {
   auto made = folder_.make();
@@ -120,7 +126,8 @@ Task<Result<std::string>> ReleaseService::receive(Incoming incoming, NextPart ne
   }
 }
 
-// The disk works on the bundle while it is read: on a small one, which is still in memory, from its first byte on.
+// The disk works on the bundle while it is read. What is large is on it before its turn comes, so that nobody else's
+// change waits for that.
 Task<Result<Manifest>> ReleaseService::finish(Incoming incoming, std::string last,
                                               std::optional<std::string> expected_sha256) {
   const bool is_small = incoming->size() == 0;
@@ -128,17 +135,16 @@ Task<Result<Manifest>> ReleaseService::finish(Incoming incoming, std::string las
   const auto append = [incoming, bytes, expected = std::move(expected_sha256)] {
     return append_last(*incoming, *bytes, expected);
   };
-  if (!is_small) {
-    auto appended = co_await offload(loop_, append);
-    if (!appended) co_return Fail(appended.error());
+  if (is_small) {
+    co_return co_await offload(loop_, [bytes, append]() -> Result<Manifest> {
+      if (auto appended = append(); !appended) return Fail(appended.error());
+      return check_bundle_bytes(*bytes);
+    });
   }
-  const auto storing = begin([incoming, append, is_small] {
-    auto appended = is_small ? append() : Result<void>();
-    return appended ? incoming->sync() : appended;
-  });
-  auto manifest = co_await offload(loop_, [incoming, bytes, is_small] {
-    return is_small ? check_bundle_bytes(*bytes) : check_bundle(incoming->path());
-  });
+  auto appended = co_await offload(loop_, append);
+  if (!appended) co_return Fail(appended.error());
+  const auto storing = begin([incoming] { return incoming->sync(); });
+  auto manifest = co_await offload(loop_, [incoming] { return check_bundle(incoming->path()); });
   auto stored = co_await storing;
   if (!stored) co_return Fail(stored.error());
   co_return manifest;
@@ -169,7 +175,7 @@ Task<Result<AddOutcome>> ReleaseService::keep(Incoming incoming, Actor actor, Ne
 Task<Result<AddOutcome>> ReleaseService::record(Incoming incoming, AddRelease add) {
   auto placed = std::make_shared<std::string>();
   add.place = [this, incoming, placed](const Release& numbered) {
-    auto done = folder_.place(incoming->path(), numbered.r2_path);
+    auto done = folder_.place(*incoming, numbered.r2_path);
     if (done) incoming->placed();
     if (done) *placed = path_of(numbered);
     return done;
@@ -210,7 +216,7 @@ void ReleaseService::tidy_soon(const std::string& user_uuid, const std::vector<s
 
 Task<void> ReleaseService::tidy(std::string user_uuid) {
   Untidy& untidy = untidy_[user_uuid];
-  co_await NextTurn{loop_};  // the answer goes first
+  co_await sleep_for(loop_, tidy_after_ms_);
   while (std::exchange(untidy.is_due, false)) {
     const auto newest = store_.latest(user_uuid, {});
     if (!newest && newest.error().code != Code::release_not_found) break;  // the store's trouble is told elsewhere

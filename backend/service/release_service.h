@@ -29,6 +29,8 @@ namespace leger {
 struct ReleaseSettings {
   std::string folder;      // STATE/releases
   std::uint32_t keep = 1;  // of each app, beside what deployments hold on to
+  // After a change, the time until files that no release has go and latest.tar.gz follows, once for all that come then.
+  std::uint64_t tidy_after_ms = 20;
 };
 
 // A part of a stored bundle: its bytes where they are few, else the open file, which stays whole whatever happens to
@@ -101,6 +103,7 @@ class ReleaseService {
   Releases& store_;
   const AuditLog& audit_;
   const std::uint32_t keep_;
+  const std::uint64_t tidy_after_ms_;
   ReleaseFolder folder_;
   std::map<std::string, Untidy> untidy_;  // by user, while somebody is at it
 };

@@ -14,6 +14,12 @@ Error bad_name() {
           {}};
 }
 
+// What was asked for in vain is on record as well; so an absent secret takes the same way as another's.
+void note_outcome(AuditRecord& audit, const Result<SecretValue>& secret) {
+  if (secret) audit.version = secret->info.version;
+  if (!secret) audit.outcome = name_of(secret.error().code);
+}
+
 Error not_deployed() {
   return {Code::secret_not_found,
           "No app that is deployed was made with this version of the secret.",
@@ -42,24 +48,21 @@ Result<SecretValue> SecretService::open(const std::string& user_uuid, const std:
 Task<Result<SecretValue>> SecretService::read(Actor actor, std::string name, std::optional<std::uint64_t> version) {
   if (!is_secret_name(name)) co_return Fail(bad_name());
   auto secret = open(actor.user_uuid, name, version);
-  AuditRecord audit = audit_.record(actor, "secret.read", std::move(name));
+  AuditRecord audit = audit_.record(std::move(actor), "secret.read", std::move(name));
   audit.version = version;
-  co_return co_await record_reading(std::move(audit), std::move(secret));
+  note_outcome(audit, secret);
+  const auto recorded = co_await audit_.write(std::move(audit));
+  if (!recorded) co_return Fail(recorded.error());
+  co_return secret;
 }
 
 Task<Result<SecretValue>> SecretService::look_up(Actor actor, std::string name, std::uint64_t version, Lookup lookup) {
   if (!is_secret_name(name)) co_return Fail(bad_name());
   Result<SecretValue> secret = Fail(not_deployed());
   if (lookup == Lookup::answer) secret = open(actor.user_uuid, name, version);
-  AuditRecord audit = audit_.record(actor, "secret.lookup", std::move(name));
+  AuditRecord audit = audit_.record(std::move(actor), "secret.lookup", std::move(name));
   audit.version = version;
-  co_return co_await record_reading(std::move(audit), std::move(secret));
-}
-
-// What was asked for in vain is on record as well; so an absent secret takes the same way as another's.
-Task<Result<SecretValue>> SecretService::record_reading(AuditRecord audit, Result<SecretValue> secret) {
-  if (secret) audit.version = secret->info.version;
-  if (!secret) audit.outcome = name_of(secret.error().code);
+  note_outcome(audit, secret);
   const auto recorded = co_await audit_.write(std::move(audit));
   if (!recorded) co_return Fail(recorded.error());
   co_return secret;
@@ -113,7 +116,7 @@ Task<Result<PutOutcome>> SecretService::set(Actor actor, std::string name, Secre
          {},
          {}});
   }
-  AuditRecord audit = audit_.record(actor, "secret.set", std::move(name));
+  AuditRecord audit = audit_.record(std::move(actor), "secret.set", std::move(name));
   co_return co_await put(std::move(audit), std::move(value), if_version);
 }
 

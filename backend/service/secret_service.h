@@ -58,7 +58,6 @@ class SecretService {
   Task<Result<std::string>> remove(Actor actor, std::string name);
 
  private:
-  Task<Result<SecretValue>> record_reading(AuditRecord audit, Result<SecretValue> secret);
   Result<SecretValue> open(const std::string& user_uuid, const std::string& name, std::optional<std::uint64_t> version);
   Task<Result<PutOutcome>> put(AuditRecord audit, Secret value, std::optional<std::uint64_t> if_version);
   Task<void> record_failure(AuditRecord audit, const Error& error);

@@ -67,7 +67,7 @@ Result<Key> unwrap(const Key& kek, const WrappedKey& wrapped) {
                     "Put the right key file back. Nothing was changed.",
                     {}});
   if (!std::ranges::contains(kPurposes, wrapped.purpose)) return wrong;
-  const Sealed sealed{wrapped.nonce, wrapped.ciphertext, wrapped.tag};
+  const SealedView sealed(wrapped.nonce, wrapped.ciphertext, wrapped.tag);
   const auto bytes = open_sealed(kek, sealed, associated_data(wrapped.purpose, wrapped.key_id));
   if (!bytes) return wrong;
   return Key::from_bytes(bytes->reveal());
@@ -176,7 +176,7 @@ Result<Secret> Vault::open(const std::string& user_uuid, const StoredSecret& sto
   const auto keys = data_keys();
   const auto key = keys->find(value.key_id);
   if (key == keys->end() || value.encryption_version != kEncryptionVersion) return Fail(damaged(info));
-  const Sealed sealed{value.nonce, value.ciphertext, value.tag};
+  const SealedView sealed(value.nonce, value.ciphertext, value.tag);
   auto opened =
       open_sealed(*key->second, sealed, secret_associated_data(user_uuid, info.name, info.version, value.key_id));
   if (!opened) return Fail(damaged(info));

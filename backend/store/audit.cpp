@@ -1,7 +1,9 @@
 #include "backend/store/audit.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "backend/base/offload.h"
@@ -17,9 +19,21 @@ constexpr std::size_t kMostKept = 8 << 20;  // bytes
 
 constexpr const char* kChain = "SELECT first_id, hash_before_first, last_id, last_hash FROM audit_chain";
 
+constexpr int kParameters = 11;  // of a row
+constexpr std::size_t kRowsAtOnce = 16;
 constexpr const char* kAppend =
     "INSERT INTO audit (id, time, actor, source, action, object, outcome, request_id, count, hash, version)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+// The same for many rows, which takes a fifth less time for each.
+const char* append_many() {
+  static const std::string sql = [] {
+    std::string text = kAppend;
+    for (std::size_t row = 1; row < kRowsAtOnce; ++row) text += ", (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    return text;
+  }();
+  return sql.c_str();
+}
 
 constexpr const char* kSetEnd = "UPDATE audit_chain SET last_id = ?1, last_hash = ?2";
 
@@ -80,23 +94,42 @@ AuditRecord record_of(const Statement& row) {
   return record;
 }
 
-// The row of a record's bytes, at the end of the chain. `statement` is kAppend's.
-Result<void> append(Statement& statement, Chain& chain, std::string_view bytes) {
+// The row of a record's bytes, at the end of the chain, as parameters from `parameter` on.
+Result<void> bind_row(Statement& statement, int parameter, Chain& chain, std::string_view bytes) {
   const auto fields = audit_fields_of(bytes);
   if (!fields) return Fail({Code::internal_error, "a record of the audit is damaged", {}, {}});
   chain.last_hash = audit_hash(chain.last_hash, ++chain.last_id, bytes);
-  statement.bind(1, static_cast<std::int64_t>(chain.last_id));
-  int parameter = 2;
+  statement.bind(parameter++, static_cast<std::int64_t>(chain.last_id));
   for (const std::string_view text : fields->texts) statement.bind_borrowed(parameter++, text);
-  statement.bind(9, static_cast<std::int64_t>(fields->count)).bind_blob(10, chain.last_hash);
+  statement.bind(parameter++, static_cast<std::int64_t>(fields->count)).bind_blob(parameter++, chain.last_hash);
   if (fields->version) {
-    statement.bind(11, static_cast<std::int64_t>(*fields->version));
+    statement.bind(parameter, static_cast<std::int64_t>(*fields->version));
   } else {
-    statement.bind_optional(11, std::nullopt);
+    statement.bind_optional(parameter, std::nullopt);
+  }
+  return {};
+}
+
+// The rows of so many records. `statement` is one for as many rows.
+Result<void> append(Statement& statement, Chain& chain, std::span<const std::string_view> records) {
+  int parameter = 1;
+  for (const std::string_view bytes : records) {
+    if (auto bound = bind_row(statement, parameter, chain, bytes); !bound) return bound;
+    parameter += kParameters;
   }
   auto added = statement.run();
   statement.again();
   return added;
+}
+
+// As many as there are, in statements for `at_once` of them; gives what is left.
+Result<std::span<const std::string_view>> append_all(Statement statement, std::size_t at_once, Chain& chain,
+                                                     std::span<const std::string_view> records) {
+  while (records.size() >= at_once) {
+    if (auto added = append(statement, chain, records.first(at_once)); !added) return Fail(added.error());
+    records = records.subspan(at_once);
+  }
+  return records;
 }
 
 Result<void> set_end(Connection& connection, const Chain& chain) {
@@ -109,13 +142,13 @@ Result<void> set_end(Connection& connection, const Chain& chain) {
 Result<void> append_batch(Connection& connection, const AuditJournal::Batch& batch) {
   auto chain = read_chain(connection);
   if (!chain) return Fail(chain.error());
+  std::vector<std::string_view> records;
   std::string_view frames = batch.frames;
-  {
-    Statement statement = connection.prepare(kAppend);
-    while (const auto record = AuditJournal::next_record(frames)) {
-      if (auto added = append(statement, *chain, *record); !added) return added;
-    }
-  }
+  while (const auto record = AuditJournal::next_record(frames)) records.push_back(*record);
+  const auto few = append_all(connection.prepare(append_many()), kRowsAtOnce, *chain, records);
+  if (!few) return Fail(few.error());
+  const auto none = append_all(connection.prepare(kAppend), 1, *chain, *few);
+  if (!none) return Fail(none.error());
   if (auto set = set_end(connection, *chain); !set) return set;
   return connection.prepare(kSetJournalled).bind(1, static_cast<std::int64_t>(batch.last)).run();
 }
@@ -217,10 +250,9 @@ Result<void> append_audit(Connection& connection, const AuditRecord& record) {
   if (!chain) return Fail(chain.error());
   std::string bytes;
   append_bytes(bytes, record);
-  {
-    Statement statement = connection.prepare(kAppend);
-    if (auto added = append(statement, *chain, bytes); !added) return added;
-  }
+  const std::array<std::string_view, 1> one{bytes};
+  const auto none = append_all(connection.prepare(kAppend), 1, *chain, one);
+  if (!none) return Fail(none.error());
   return set_end(connection, *chain);
 }
 

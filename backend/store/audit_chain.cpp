@@ -29,7 +29,8 @@ std::string sha256(std::string_view text) {
 }  // namespace
 
 std::string audit_hash(std::string_view hash_before, std::uint64_t id, std::string_view record) {
-  std::string text = "leger/audit/v1";
+  thread_local std::string text;  // keeps its room from row to row
+  text = "leger/audit/v1";
   text += hash_before;
   append_u64(text, id);
   text += record;

@@ -39,6 +39,9 @@ constexpr const char* kLatestOfName =
     " FROM releases r JOIN manifests m ON m.user_uuid = r.user_uuid AND m.version = r.version"
     " WHERE r.user_uuid = ?1 AND r.deployment_name = ?2 ORDER BY r.version DESC LIMIT 1";
 
+constexpr const char* kLatestHash =
+    "SELECT sha256 FROM releases WHERE user_uuid = ?1 AND deployment_name = ?2 ORDER BY version DESC LIMIT 1";
+
 constexpr const char* kAllot =
     "UPDATE users SET last_release_version = last_release_version + 1 WHERE user_uuid = ?1 RETURNING "
     "last_release_version";
@@ -131,7 +134,14 @@ Result<Release> found(Statement& statement) {
   return **std::move(release);
 }
 
-Result<std::optional<Release>> newest_of_name(Connection& connection, const Release& release) {
+// The newest release of the same name, where it has the same bytes.
+Result<std::optional<Release>> same_as_newest(Connection& connection, const Release& release) {
+  {
+    Statement statement = connection.prepare(kLatestHash);
+    const auto row = statement.bind(1, release.user_uuid).bind(2, release.deployment_name).step();
+    if (!row) return Fail(row.error());
+    if (!*row || statement.text(0) != release.sha256) return std::nullopt;
+  }
   Statement statement = connection.prepare(kLatestOfName);
   statement.bind(1, release.user_uuid).bind(2, release.deployment_name);
   return find(statement);
@@ -198,10 +208,9 @@ Result<std::vector<std::string>> drop_old(Connection& connection, const AddRelea
 
 Result<AddOutcome> add_release(Connection& connection, const AddRelease& add) {
   Release release = add.release;
-  auto newest = newest_of_name(connection, release);
-  if (!newest) return Fail(newest.error());
-  if (*newest && (*newest)->sha256 == release.sha256)
-    return AddOutcome{.release = **std::move(newest), .created = false, .dropped = {}};
+  auto same = same_as_newest(connection, release);
+  if (!same) return Fail(same.error());
+  if (*same) return AddOutcome{.release = **std::move(same), .created = false, .dropped = {}};
   const auto version = allot_version(connection, release.user_uuid);
   if (!version) return Fail(version.error());
   release.version = *version;

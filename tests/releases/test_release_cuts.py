@@ -168,11 +168,12 @@ class Cuts(CutCase):
 
         file = r"<[^>]*/releases/[^>]*"
         named = places(r"^(rename|link)\w*\(.*v6\.tar\.gz")[0]
+        synced = places(rf"^f(data)?sync\(\d+{file}(incoming-|v6)[^>]*>")[-1]
         steps = [
             places(rf"^(write|pwrite64|writev)\(\d+{file}")[-1],
-            places(rf"^f(data)?sync\(\d+{file}(incoming-|v6)[^>]*>")[-1],
             named,
-            next(place for place in places(r"^fsync\(\d+<[^>]*/releases/[0-9a-f-]+>") if place > named),
+            synced,
+            next(place for place in places(r"^fsync\(\d+<[^>]*/releases/[0-9a-f-]+>") if place > synced),
             places(r"^fdatasync\(\d+<[^>]*/leger\.db-wal>")[0],
             places(r"HTTP/1\.1 201")[0],
         ]

@@ -54,6 +54,11 @@ void judge_source(PolicyContext& context, const std::string& what, std::string_v
   if (options.propagates) context.flag("mount-propagation", what + " hands its mounts on to the host");
 }
 
+// A variable anywhere in a mount may hold another source or option.
+void deny_variable(PolicyContext& context, const std::string& value) {
+  context.deny("variable", "the mount " + value + " has a variable that is known only when the unit starts");
+}
+
 }  // namespace
 
 std::vector<std::string> csv_fields(std::string_view record) {
@@ -77,6 +82,7 @@ std::vector<std::string> csv_fields(std::string_view record) {
 }
 
 void judge_volume(PolicyContext& context, const std::string& value) {
+  if (value.contains(kUnknownVariable)) return deny_variable(context, value);
   const std::vector<std::string_view> parts = split(value, ':');
   if (parts.size() < 2) return;  // a volume without a name
   MountOptions options;
@@ -87,6 +93,7 @@ void judge_volume(PolicyContext& context, const std::string& value) {
 }
 
 void judge_mount(PolicyContext& context, const std::string& value) {
+  if (value.contains(kUnknownVariable)) return deny_variable(context, value);
   MountOptions options;
   const std::string what = "the mount " + value;
   std::optional<std::string> given_type;

@@ -172,6 +172,16 @@ TEST_CASE("Sockets in /tmp and legerd's own programs are not for a mount, howeve
   CHECK(judge(container("-v /srv/data:/t")).empty());
 }
 
+TEST_CASE("A secret or mount with a variable is denied, which may hold a comma and another source") {
+  for (const char* options : {"--secret ${X}a", "--secret token,target=${X}", "--secret %m",
+                              "--secret token,target=/%m", "--mount type=bind,src=/srv,dst=${X}", "-v /srv:/x${X}"}) {
+    CAPTURE(options);
+    CHECK(verdicts(judge(container(options))) == Verdicts{"denied variable"});
+  }
+  CHECK(judge(container("--secret token,target=/a$$b%%c")).empty());
+  CHECK(judge(container("-v ${HOME}/data:/x/%m")).empty());
+}
+
 TEST_CASE("A mount has one type, and where it has two the first counts") {
   CHECK(verdicts(judge(container("--mount type=bind,src=/,dst=/x,type=tmpfs"))) ==
         Verdicts{"denied host-path", "denied mount-type"});

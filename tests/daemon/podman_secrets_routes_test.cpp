@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
 
 #include "backend/store/database.h"
@@ -75,6 +77,20 @@ TEST_CASE("who keeps Podman's values is what the configuration says, and must be
   config.leger_path = "/bin/sh";
   CHECK(secret_keeper(config).program == "/bin/sh");
   CHECK(check_secret_keeper(secret_keeper(config)));
+}
+
+TEST_CASE("legerd's own programs are known where its user could change them, with what links lead to") {
+  const auto has = [](const Config& config, const std::string& path) {
+    return std::ranges::contains(leger_programs(config), path);
+  };
+  const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe");
+  CHECK(has({}, own.string()));
+  CHECK(has({}, (own.parent_path() / "leger").string()));
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink(own, folder / "leger");
+  CHECK(has({.leger_path = folder / "leger"}, folder / "leger"));
+  CHECK(has({.leger_path = folder / "leger"}, std::filesystem::canonical(own).string()));
+  CHECK_FALSE(has({.leger_path = "/proc/sys/leger"}, "/proc/sys/leger"));
 }
 
 }  // namespace leger::test

@@ -44,9 +44,7 @@ PolicyPlaces policy_host(const Config& config) {
                        config.credentials_directory,
                        config.tailscale.api_key_file,
                        config.socket.value_or("")};
-  // What Podman runs on the host; elsewhere than in the home folder only root can change it.
-  const std::string program = secret_keeper(config).program;
-  if (program.starts_with(config.home + "/")) host.leger_places.push_back(folder_of(program));
+  host.leger_places.append_range(leger_programs(config));
   std::erase_if(host.leger_places, [](const std::string& place) { return !place.starts_with('/'); });
   return host;
 }

@@ -1,19 +1,46 @@
 #include "daemon/secret_keeper.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <system_error>
 
 namespace leger {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path own_program() {
+  std::error_code unknown;
+  return fs::read_symlink("/proc/self/exe", unknown);
+}
+
+std::string leger_program(const Config& config) {
+  return config.leger_path.empty() ? (own_program().parent_path() / "leger").string() : config.leger_path;
+}
+
+// Read-only mounts of a sandbox do not matter: it is about what else the user runs.
+bool is_users(const fs::path& path) {
+  struct stat found{};
+  return stat(path.c_str(), &found) == 0 && found.st_uid == getuid();
+}
+
+}  // namespace
 
 SecretKeeper secret_keeper(const Config& config) {
   if (!config.podman_asks_legerd) return {};
-  std::error_code unknown;
-  const auto own = std::filesystem::read_symlink("/proc/self/exe", unknown);
-  const std::string beside = (own.parent_path() / "leger").string();
-  return {.program = config.leger_path.empty() ? beside : config.leger_path,
-          .socket = config.socket.value_or(config.default_socket)};
+  return {.program = leger_program(config), .socket = config.socket.value_or(config.default_socket)};
+}
+
+std::vector<std::string> leger_programs(const Config& config) {
+  std::vector<std::string> programs;
+  std::error_code absent;
+  for (const fs::path& program :
+       {own_program(), fs::path(leger_program(config)), fs::canonical(leger_program(config), absent)}) {
+    if (is_users(program) || is_users(program.parent_path())) programs.push_back(program.string());
+  }
+  return programs;
 }
 
 Result<void> check_secret_keeper(const SecretKeeper& keeper) {

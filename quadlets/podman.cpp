@@ -124,6 +124,8 @@ std::optional<PodmanContainer> read_container(const Json& json) {
   constexpr std::array<std::string_view, 3> kHealth = {"healthy", "unhealthy", "starting"};
   if (std::ranges::find(kHealth, status) != kHealth.end()) container.health = status;
   container.ports = read_ports(json);
+  container.pod = text_field(json, "PodName").value_or("");
+  container.pod_id = text_field(json, "Pod").value_or("");
   return container;
 }
 
@@ -261,7 +263,7 @@ Task<Result<void>> PodmanApi::remove_network(std::string name) { return remove("
 Task<Result<void>> PodmanApi::remove_volume(std::string name) { return remove("volumes", std::move(name), "Name"); }
 
 Task<Result<std::vector<PodmanContainer>>> PodmanApi::containers() {
-  const auto response = co_await call("GET", "/containers/json?all=true", std::nullopt);
+  const auto response = co_await call("GET", "/containers/json?all=true&pod=true", std::nullopt);
   if (!response) co_return Fail(response.error());
   const auto list = read_list(*response, "containers");
   if (!list) co_return Fail(list.error());

@@ -40,6 +40,8 @@ struct PodmanContainer {
   std::string unit;                   // label PODMAN_SYSTEMD_UNIT; empty where it has none
   std::optional<std::string> health;  // healthy, unhealthy, starting; nothing without a health check
   std::vector<std::string> ports;     // 127.0.0.1:8080->80/tcp
+  std::string pod = {};               // name of the pod that it is in; empty where it is in none
+  std::string pod_id = {};
 };
 
 struct PodmanImage {

@@ -150,6 +150,7 @@ const std::vector<std::string_view>& policy_rules() {
                                                       "kube-file",
                                                       "log-path",
                                                       "mount-propagation",
+                                                      "mount-type",
                                                       "other-unit",
                                                       "podman-remote",
                                                       "podman-setting",

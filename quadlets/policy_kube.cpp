@@ -1,5 +1,6 @@
 #include "quadlets/policy_kube.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -36,17 +37,34 @@ constexpr std::array kWords = {
     Word{"podman.io/device", PolicyLevel::flagged, "device"},
 };
 
-// Ways to write a word so that its letters do not stand in the text: escapes, continued quotes, tags, other encodings.
-bool can_hide_words(std::string_view text) {
-  if (!is_utf8(text) || text.contains('\0') || text.contains('\\')) return true;
-  // A tag may decode what follows, and a directive may name a tag as it likes.
-  constexpr std::string_view kBeforeToken = " \t\r\n[{,-:?";
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    const bool is_first = at == 0 || text[at - 1] == '\n' || text.substr(0, at) == "\xEF\xBB\xBF";
-    if (text[at] == '%' && is_first) return true;
-    if (text[at] == '!' && (is_first || kBeforeToken.contains(text[at - 1]))) return true;
+// As YAML 1.1 has them.
+constexpr std::array<std::string_view, 5> kLineBreaks = {"\n", "\r", "\u0085", "\u2028", "\u2029"};
+constexpr std::string_view kByteOrderMark = "\ufeff";
+constexpr std::string_view kBeforeToken = " \t[{,-:?";
+// Go's JSON decoder takes them for an s and a k in a field's name.
+constexpr std::array<std::string_view, 2> kFoldedLetters = {"\u017f", "\u212a"};
+
+bool begins_line(std::string_view text, std::size_t at) {
+  std::string_view before = text.substr(0, at);
+  while (before.ends_with(kByteOrderMark)) before.remove_suffix(kByteOrderMark.size());
+  return before.empty() ||
+         std::ranges::any_of(kLineBreaks, [before](std::string_view line) { return before.ends_with(line); });
+}
+
+// A directive (%TAG gives tags another name), or a tag, which only begins a token: !!binary has a word in base64.
+bool has_tags(std::string_view text) {
+  for (std::size_t at = text.find_first_of("%!"); at != std::string_view::npos; at = text.find_first_of("%!", at + 1)) {
+    if (begins_line(text, at)) return true;
+    if (text[at] == '!' && kBeforeToken.contains(text[at - 1])) return true;
   }
   return false;
+}
+
+// Ways to write a word so that its letters do not stand in the text: escapes, continued quotes, tags, other letters and
+// encodings.
+bool can_hide_words(std::string_view text) {
+  return !is_utf8(text) || text.contains('\0') || text.contains('\\') || has_tags(text) ||
+         std::ranges::any_of(kFoldedLetters, [text](std::string_view letter) { return text.contains(letter); });
 }
 
 void judge_images(PolicyContext& context, std::string_view text) {
@@ -72,7 +90,7 @@ void judge_kube_file(PolicyContext& context, const std::string& path) {
   if (file == context.places().files.end()) return context.deny("kube-file", *inside + " is not in the app's folder");
   context.flag("kube", *inside + " describes pods in YAML, of which only words that reach the host are looked for");
   if (can_hide_words(file->second)) {
-    context.deny("kube-file", *inside + " has escapes, tags or bytes that could hide what it asks for");
+    context.deny("kube-file", *inside + " has escapes, tags, directives or letters that could hide what it asks for");
   }
   const std::string lower = ascii_lower(file->second);
   for (const Word& word : kWords) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 
 #include "backend/base/text.h"
 #include "quadlets/policy_lines.h"
@@ -53,6 +54,11 @@ void judge_source(PolicyContext& context, const std::string& what, std::string_v
   if (options.propagates) context.flag("mount-propagation", what + " hands its mounts on to the host");
 }
 
+// A variable anywhere in a mount may hold another source or option.
+void deny_variable(PolicyContext& context, const std::string& value) {
+  context.deny("variable", "the mount " + value + " has a variable that is known only when the unit starts");
+}
+
 }  // namespace
 
 std::vector<std::string> csv_fields(std::string_view record) {
@@ -76,6 +82,7 @@ std::vector<std::string> csv_fields(std::string_view record) {
 }
 
 void judge_volume(PolicyContext& context, const std::string& value) {
+  if (value.contains(kUnknownVariable)) return deny_variable(context, value);
   const std::vector<std::string_view> parts = split(value, ':');
   if (parts.size() < 2) return;  // a volume without a name
   MountOptions options;
@@ -86,23 +93,22 @@ void judge_volume(PolicyContext& context, const std::string& value) {
 }
 
 void judge_mount(PolicyContext& context, const std::string& value) {
+  if (value.contains(kUnknownVariable)) return deny_variable(context, value);
   MountOptions options;
-  std::string type = "volume";
-  bool has_type = false;
+  const std::string what = "the mount " + value;
+  std::optional<std::string> given_type;
   std::string source;
   for (const std::string& field : csv_fields(value)) {
     const std::size_t equals = field.find('=');
     const std::string name = ascii_lower(field.substr(0, equals));
     if (equals != std::string::npos && name == "type") {
-      // Podman takes the first of two; which one is not this reader's to guess.
-      if (has_type) return context.deny("host-path", "the mount " + value + " has two types");
-      has_type = true;
-      type = field.substr(equals + 1);
+      if (given_type) context.deny("mount-type", what + " has two types, of which podman heeds the first");
+      if (!given_type) given_type = field.substr(equals + 1);
     }
     if (equals != std::string::npos && (name == "src" || name == "source")) source = field.substr(equals + 1);
     read_option(options, field);
   }
-  const std::string what = "the mount " + value;
+  const std::string type = given_type.value_or("volume");
   if (type == "image") return judge_image(context, source);
   if (type == "tmpfs" || type == "ramfs" || type == "devpts") return;
   // What a pattern finds lies below the folder before its first wildcard.

@@ -24,9 +24,10 @@ constexpr std::array kSensitive = {".ssh",
                                    ".config/environment.d"};
 constexpr std::array kSystem = {"/etc", "/usr",  "/boot", "/var",   "/dev", "/root",
                                 "/bin", "/sbin", "/lib",  "/lib64", "/tmp"};
-// Of terminals, keys and screens, whose names do not end like those of sockets.
-constexpr std::array kSocketFolders = {"/tmp/.X11-unix", "/tmp/.ICE-unix"};
-constexpr std::array kSocketPrefixes = {"/tmp/tmux-", "/tmp/ssh-"};
+// Where tmux, ssh-agent and the display server listen, for whoever can name the socket: paths begin so.
+constexpr std::array kSocketPlaces = {"/tmp/tmux-", "/tmp/ssh-", "/tmp/.X11-unix", "/tmp/.ICE-unix"};
+// Folders that every program shares, and the one above; what lies below is judged by itself.
+constexpr std::array<std::string_view, 3> kShared = {"/tmp", "/var/tmp", "/var"};
 // Often mounted, read-only, and secret to nobody.
 constexpr std::array kPlain = {"/etc/localtime", "/etc/timezone", "/etc/ssl/certs", "/usr/share/zoneinfo",
                                "/usr/share/ca-certificates"};
@@ -36,9 +37,13 @@ bool reaches(const std::string& path, const std::string& place) {
   return is_within(path, place) || is_within(place, path);
 }
 
+bool is_shared(const std::string& path) {
+  return std::ranges::find(kShared, path) != kShared.end() ||
+         std::ranges::any_of(kSocketPlaces, [&path](const char* place) { return path.starts_with(place); });
+}
+
 std::vector<std::string> protected_places(const PolicyPlaces& places) {
   std::vector<std::string> list = {"/proc", "/sys", "/run/user"};
-  list.insert(list.end(), kSocketFolders.begin(), kSocketFolders.end());
   for (const char* name : kSensitive) list.push_back(normal_path(places.home + "/" + name));
   for (const std::string& own : places.leger_places) list.push_back(normal_path(own));
   list.push_back(normal_path(places.runtime_dir));
@@ -107,9 +112,7 @@ std::optional<PathVerdict> judge_path(std::string_view path, Access access, cons
   }
   const std::string normal = normal_path(path);
   if (path_in_app(normal, places)) return judge_in_app(access);
-  const bool is_socket_folder =
-      std::ranges::any_of(kSocketPrefixes, [&](const char* prefix) { return normal.starts_with(prefix); });
-  if (is_socket_folder || normal.ends_with(".sock") || normal.ends_with(".socket")) {
+  if (normal.ends_with(".sock") || normal.ends_with(".socket")) {
     return PathVerdict{kDenied, "socket", "is a socket, which speaks for whoever holds it"};
   }
   const std::string home = normal_path(places.home);
@@ -117,7 +120,7 @@ std::optional<PathVerdict> judge_path(std::string_view path, Access access, cons
   const bool is_protected =
       std::ranges::any_of(protected_places(places), [&](const std::string& place) { return reaches(normal, place); });
   const bool is_runtime = is_within(normal, "/run") && !is_within(normal, "/run/media");
-  if (!holds_home && !is_protected && !is_runtime) return judge_system(normal, access, places);
+  if (!holds_home && !is_protected && !is_runtime && !is_shared(normal)) return judge_system(normal, access, places);
   return PathVerdict{kDenied, "host-path",
                      "gives the app the host's sockets, keys, settings or kernel, or those of other apps"};
 }

@@ -74,6 +74,9 @@ void judge_pod(PolicyContext& context, Value value) {
 }
 
 void judge_name(PolicyContext& context, Value value) {
+  if (value.contains(kUnknownVariable)) {
+    return context.deny("variable", "the name " + value + " is known only when the unit starts");
+  }
   const PolicyNames& others = context.others();
   if (!others.containers.contains(value) && !others.pods.contains(value)) return;
   context.deny("foreign-name", "the name " + value + " belongs to another app, whose container it would replace");
@@ -124,6 +127,10 @@ void judge_hosts_file(PolicyContext& context, Value value) {
 
 // In a build, `src=` is a file of the host.
 void judge_secret(PolicyContext& context, Value value) {
+  // A variable may hold a comma, and behind it another `source=`.
+  if (has_unknown(value)) {
+    return context.deny("variable", "--secret " + value + " is known only when the unit starts");
+  }
   for (const std::string& field : csv_fields(value)) {
     if (field == "type=env") context.flag("secret-env", "the secret " + value + " becomes an environment variable");
     if (field.starts_with("src=")) context.path("--secret " + value, field.substr(4), Access::reads);

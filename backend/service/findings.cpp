@@ -24,6 +24,10 @@ void deny(std::vector<Finding>& findings, std::string rule, std::string file, st
   add(findings, "denied", std::move(rule), std::move(file), std::move(message));
 }
 
+void flag(std::vector<Finding>& findings, std::string rule, std::string file, std::string message) {
+  add(findings, "flagged", std::move(rule), std::move(file), std::move(message));
+}
+
 void note(std::vector<Finding>& findings, std::string rule, std::string file, std::string message) {
   add(findings, "note", std::move(rule), std::move(file), std::move(message));
 }

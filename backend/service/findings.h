@@ -20,6 +20,7 @@ struct Finding {
 
 // Adds a finding; its id is `rule:file`.
 void deny(std::vector<Finding>& findings, std::string rule, std::string file, std::string message);
+void flag(std::vector<Finding>& findings, std::string rule, std::string file, std::string message);
 void note(std::vector<Finding>& findings, std::string rule, std::string file, std::string message);
 
 // The contract's list of findings.

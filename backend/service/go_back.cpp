@@ -4,6 +4,7 @@
 #include "backend/crypto/seal.h"
 #include "backend/service/deploy_steps.h"
 #include "backend/service/deployer.h"
+#include "backend/service/host_checks.h"
 #include "backend/service/images.h"
 
 // The part of the deployer that brings images, and that goes back to the generation before on request: the same release
@@ -59,9 +60,12 @@ Task<Result<Prepared>> Deployer::stage_and_pin(Deployment& row, Release release,
   auto prepared = co_await preflight(parts_, row.user_uuid, row.id, std::move(*manifest), std::move(sha256),
                                      std::move(live), std::move(*before));
   if (!prepared) co_return Fail(prepared.error());
-  // What it may do to the host was accepted when it was installed.
+  // What it may do to the host was accepted when it was installed; what somebody made since then was not.
   InstallOptions options;
-  for (const Finding& flag : prepared->flags) options.accept_flags.push_back(flag.id);
+  for (const Finding& flag : prepared->flags) {
+    if (is_replaced(flag)) prepared->denied.emplace_back(flag).level = "denied";
+    options.accept_flags.push_back(flag.id);
+  }
   auto agreed = check_agreed(*prepared, options);
   if (!agreed) co_return Fail(agreed.error());
   row.plan = plan_json(prepared->plan, prepared->staged, prepared->findings());

@@ -7,10 +7,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <format>
 #include <set>
 #include <utility>
 
 #include "backend/base/file_handle.h"
+#include "backend/base/text.h"
+#include "quadlets/policy_units.h"
 #include "quadlets/run_arguments.h"
 
 namespace leger {
@@ -71,6 +74,41 @@ Ports ports_held(const std::optional<Generation>& live, const HostState& host) {
   return held;
 }
 
+// Containers and pods are looked for alike.
+struct Kind {
+  std::string_view name;
+  std::string PodmanContainer::* object;
+  std::string PodmanContainer::* id;
+  std::string_view way_out;  // with the name of what is there
+};
+constexpr Kind kContainer{"container", &PodmanContainer::name, &PodmanContainer::id,
+                          "Keep it under another name: podman rename {0} NAME; or remove it: podman rm -f {0}"};
+constexpr Kind kPod{"pod", &PodmanContainer::pod, &PodmanContainer::pod_id,
+                    "Write another PodName= into the unit, or remove the pod: podman pod rm -f {0}"};
+
+// What `--replace` would remove: one of exactly that name, else one whose id begins so (seen of Podman 5.4.2).
+const PodmanContainer* find_replaced(const std::vector<PodmanContainer>& containers, const Kind& kind,
+                                     const std::string& name) {
+  const auto exact = std::ranges::find(containers, name, kind.object);
+  if (exact != containers.end()) return &*exact;
+  const auto begun = std::ranges::find_if(
+      containers, [&](const PodmanContainer& container) { return (container.*kind.id).starts_with(name); });
+  return begun == containers.end() ? nullptr : &*begun;
+}
+
+std::string replaces(const AppUnit& unit, const Kind& kind, const std::string& name, const PodmanContainer& there) {
+  const std::string found = escape_controls(there.*kind.object);
+  const std::string made_by = there.unit.empty() ? "" : " of " + escape_controls(there.unit);
+  if (found == name) {
+    return std::format("{} would replace the {} {}{}, which is not this app's, with all that is in it. {}", unit.source,
+                       kind.name, found, made_by, std::vformat(kind.way_out, std::make_format_args(found)));
+  }
+  return std::format(
+      "{0} names its {1} {2}, which Podman takes for the beginning of the id of the {1} {3}{4}: it would replace that. "
+      "Write another name into the unit.",
+      unit.source, kind.name, escape_controls(name), found, made_by);
+}
+
 }  // namespace
 
 void find_taken_ports(const std::optional<Generation>& live, const Generation& staged, const HostState& host,
@@ -97,6 +135,31 @@ Result<void> find_no_exchange(Installer& installer, const std::string& id, std::
   if (possible.error().code != Code::unavailable) return possible;
   deny(findings, "no-exchange", "", possible.error().message + " " + possible.error().action);
   return {};
+}
+
+void flag_replaced(const std::vector<PodmanContainer>& containers, const std::set<std::string>& own,
+                   const Generation& staged, const PolicyPlaces& host, std::vector<Finding>& flags) {
+  for (const AppUnit& unit : staged.units) {
+    const PolicyNames made = names_of({expand_unit({unit.name, unit.source, unit.text}, host)});
+    for (const auto& [kind, names] : {std::pair(kContainer, made.containers), std::pair(kPod, made.pods)}) {
+      // Of several names Podman takes one, and a finding a unit is enough.
+      for (const std::string& name : names) {
+        const PodmanContainer* there = name.empty() ? nullptr : find_replaced(containers, kind, name);
+        if (there == nullptr) continue;
+        // A pod is whose its containers are.
+        const bool is_own = std::ranges::any_of(containers, [&](const PodmanContainer& one) {
+          return one.*kind.id == there->*kind.id && (own.contains(one.unit) || one.unit == unit.name);
+        });
+        if (is_own) continue;
+        flag(flags, std::string(kind.name) + "-exists", unit.source, replaces(unit, kind, name, *there));
+        break;
+      }
+    }
+  }
+}
+
+bool is_replaced(const Finding& finding) {
+  return finding.id.starts_with("container-exists:") || finding.id.starts_with("pod-exists:");
 }
 
 void note_kept_objects(const std::optional<Generation>& live, const Generation& staged, std::vector<Finding>& notes) {

@@ -129,6 +129,7 @@ struct Answers {
   DryRun staged_run;
   DryRun live_run;
   std::vector<PodmanSecret> podman_secrets;
+  std::vector<PodmanContainer> containers;
   std::vector<std::string> unit_files;
   HostState host;
 };
@@ -186,6 +187,9 @@ Task<Result<Answers>> ask(DeployParts& parts, std::string staging, std::string l
   auto podman_secrets = co_await parts.podman.secrets();
   if (!podman_secrets) co_return Fail(podman_secrets.error());
   answers.podman_secrets = std::move(*podman_secrets);
+  auto containers = co_await parts.podman.containers();
+  if (!containers) co_return Fail(containers.error());
+  answers.containers = std::move(*containers);
   auto unit_files = co_await parts.units.unit_files();
   if (!unit_files) co_return Fail(unit_files.error());
   answers.unit_files = std::move(*unit_files);
@@ -328,6 +332,7 @@ Task<Result<Prepared>> preflight(DeployParts& parts, std::string user_uuid, std:
   if (!tried) co_return Fail(tried.error());
   auto flags = co_await judge(parts, manifest.deployment_name, staging, *answers, findings);
   if (!flags) co_return Fail(flags.error());
+  flag_replaced(answers->containers, *own, staged, parts.policy.host, *flags);
   fill_in_images(staged, answers->host);
   find_short_images(staged, answers->host, findings);
   if (made_with) pin(staged, *made_with);

@@ -1,7 +1,10 @@
 // What Podman asks at the start of a container: the host's own account is answered at the Unix socket, nobody else.
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <string>
 
 #include "backend/store/database.h"
@@ -75,6 +78,26 @@ TEST_CASE("who keeps Podman's values is what the configuration says, and must be
   config.leger_path = "/bin/sh";
   CHECK(secret_keeper(config).program == "/bin/sh");
   CHECK(check_secret_keeper(secret_keeper(config)));
+}
+
+TEST_CASE("legerd's own programs are known where its user could change them, with what links lead to") {
+  const auto has = [](const Config& config, const std::string& path) {
+    return std::ranges::contains(leger_programs(config), path);
+  };
+  const std::filesystem::path own = std::filesystem::read_symlink("/proc/self/exe");
+  CHECK(has({}, own.string()));
+  CHECK(has({}, (own.parent_path() / "leger").string()));
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink(own, folder / "leger");
+  CHECK(has({.leger_path = folder / "leger"}, folder / "leger"));
+  CHECK(has({.leger_path = folder / "leger"}, std::filesystem::canonical(own).string()));
+  std::string others = "/proc/sys/leger";
+  if (getuid() == 0) {
+    std::filesystem::create_directory(folder / "others");
+    REQUIRE(chown((folder / "others").c_str(), 65'534, 65'534) == 0);
+    others = folder / "others/leger";
+  }
+  CHECK_FALSE(has({.leger_path = others}, others));
 }
 
 }  // namespace leger::test

@@ -82,6 +82,39 @@ class Plan(HostCase):
         self.assertEqual((refused.code, refused.out), (1, ""))
         self.assertIn("127.0.0.1:8080", refused.err)
 
+    def upload_of(self, name, files):
+        manifest = {**self.example.manifest, "deployment_name": name, "files": list(files), "services": [], "secrets_required": []}
+        self.host.write("app.tar.gz", pack({**files, "manifest.json": json.dumps(manifest)}))
+        self.addCleanup(self.host.leger, "deploy", "remove", name, "--yes")
+        return self.host.leger_data("releases", "upload", "app.tar.gz")["version"]
+
+    def test_what_was_made_by_hand_is_replaced_only_where_that_is_accepted(self):
+        image = self.example.image
+        version = self.upload_of("byhand", {"web.container": f"[Container]\nImage={image}\nPull=never\nContainerName=mine\n"})
+
+        def exists(plan):
+            return [(one["id"], one["level"]) for one in plan["findings"] if "-exists:" in one["id"]]
+        self.assertEqual(exists(self.plan(version)[1]), [])
+        made = must(self.host.sh(f"podman create --name mine {image}")).strip()
+        self.addCleanup(self.host.sh, "podman rm -f mine other")
+        self.assertEqual(exists(self.plan(version)[1]), [("container-exists:web.container", "flagged")])
+        refused = self.host.leger("deploy", "install", str(version))
+        self.assertEqual(refused.code, 2, refused)
+        self.assertIn("podman rename mine", refused.err + refused.out)
+        self.assertEqual(must(self.host.sh("podman inspect -f '{{.Id}}' mine")).strip(), made)
+        must(self.host.sh("podman rename mine other"))
+        self.assertEqual(exists(self.plan(version)[1]), [])
+        self.install(version)
+        self.assertEqual(exists(self.plan(version)[1]), [], "its own container")
+        self.assertEqual(must(self.host.sh("podman inspect -f '{{.Id}}' other")).strip(), made)
+        # Podman takes the beginning of an id for a name, and a pod goes with all its containers.
+        must(self.host.sh(f"podman pod create --infra=false --name ours && podman create --pod ours --name inside {image}"))
+        self.addCleanup(self.host.sh, "podman pod rm -f ours")
+        other = self.upload_of("others", {"one.container": f"[Container]\nImage={image}\nContainerName={made[:12]}\n",
+                                          "two.pod": "[Pod]\nPodName=ours\n"})
+        self.assertEqual(exists(self.plan(other)[1]),
+                         [("container-exists:one.container", "flagged"), ("pod-exists:two.pod", "flagged")])
+
     def test_a_release_that_does_not_start_waits_for_retry(self):
         self.install(self.upload())
         version = self.upload({"hello.container": BROKEN})

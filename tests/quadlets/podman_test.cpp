@@ -339,11 +339,12 @@ TEST_CASE("containers are listed with unit, health and ports, stopped ones too")
               {"host_ip":"","container_port":9000,"host_port":9000,"range":3,"protocol":"udp"},
               {"host_ip":"::1","container_port":1,"host_port":65535},
               {"host_ip":"","container_port":0,"host_port":65536},{"host_port":"x"},7]},
-    {"Id":"ee","Names":["c2"],"Image":"i","State":"exited","Status":"","Labels":null,"Ports":null},
+    {"Id":"ee","Names":["c2"],"Image":"i","State":"exited","Status":"","Labels":null,"Ports":null,
+     "Pod":"5a","PodName":"systemd-p"},
     {"Id":"ff","Names":["c3"],"State":"running","Status":"Up 3 minutes"}])")));
   const auto list = containers(server.path());
   REQUIRE(list.has_value());
-  CHECK(server.lines() == std::vector<std::string>{std::string("GET ") + kApi + "/containers/json?all=true"});
+  CHECK(server.lines() == std::vector<std::string>{std::string("GET ") + kApi + "/containers/json?all=true&pod=true"});
   REQUIRE(list->size() == 3);
   const PodmanContainer& first = list->at(0);
   CHECK(first.id == "b9");
@@ -356,6 +357,10 @@ TEST_CASE("containers are listed with unit, health and ports, stopped ones too")
         std::vector<std::string>{"127.0.0.1:8080->80/tcp", "0.0.0.0:9000-9002->9000-9002/udp", "[::1]:65535->1/tcp"});
   CHECK(list->at(1).unit.empty());
   CHECK_FALSE(list->at(1).health.has_value());
+  CHECK(list->at(1).pod == "systemd-p");
+  CHECK(list->at(1).pod_id == "5a");
+  CHECK(first.pod.empty());
+  CHECK(first.pod_id.empty());
   CHECK_FALSE(list->at(2).health.has_value());
 }
 

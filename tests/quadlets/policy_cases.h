@@ -27,7 +27,7 @@ inline PolicyPlaces places_of(const std::string& folder) {
   places.quadlet_dir = "/home/alice/.config/containers/systemd";
   places.staged_folder = folder;
   places.live_folder = places.quadlet_dir + "/app";
-  places.leger_places = {"/home/alice/.local/state/leger", "/home/alice/.config/leger"};
+  places.leger_places = {"/home/alice/.local/state/leger", "/home/alice/.config/leger", "/opt/leger/bin"};
   return places;
 }
 

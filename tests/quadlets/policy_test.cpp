@@ -30,6 +30,20 @@ GeneratedUnit container(const std::string& options, const std::string& service =
 
 std::vector<PolicyFinding> judge(const GeneratedUnit& unit) { return judge_units({unit}, places_of(kFolder)); }
 
+// What Podman 5.4.2 makes of a .kube unit whose pods stand in `text`.
+Verdicts judge_kube(const std::string& text) {
+  PolicyPlaces places = places_of(kFolder);
+  places.files = {{"pods.yaml", text}};
+  const GeneratedUnit unit{
+      "pods.service", kFolder + "/pods.kube",
+      "[X-Kube]\nYaml=./pods.yaml\n\n[Service]\nKillMode=mixed\nEnvironment=PODMAN_SYSTEMD_UNIT=%n\nType=notify\n"
+      "NotifyAccess=all\nSyslogIdentifier=%N\nExecStart=/usr/bin/podman kube play --replace --service-container=true " +
+          kFolder + "/pods.yaml\nExecStopPost=/usr/bin/podman kube down " + kFolder + "/pods.yaml\n\n[Unit]\n" +
+          "Wants=podman-user-wait-network-online.service\nAfter=podman-user-wait-network-online.service\nSourcePath=" +
+          kFolder + "/pods.kube\nRequiresMountsFor=%t/containers\n"};
+  return verdicts(judge_units({unit}, places));
+}
+
 PolicyLevel level_of(std::string_view path, Access access = Access::reads) {
   const auto verdict = judge_path(path, access, places_of(kFolder));
   REQUIRE_MESSAGE(verdict.has_value(), path);
@@ -121,14 +135,23 @@ TEST_CASE("Folders of the host, legerd and other apps are not for a unit") {
   for (const char* path :
        {"/", "/home", "/home/alice", "/home/alice/.", "/home/alice/.config", "/home/alice/.ssh/id", "/run/user/1000/x",
         "/var/run/x", "/proc/1", "/sys", "/home/alice/.local", "/home/alice/.local/state/leger/leger.db", "/srv/x.sock",
-        "x", "/srv/\x02", "/home/alice/.config/containers/systemd/other/x"}) {
+        "x", "/srv/\x02", "/home/alice/.config/containers/systemd/other/x", "/opt", "/opt/leger/bin/leger"}) {
+    CAPTURE(path);
+    CHECK(level_of(path) == PolicyLevel::denied);
+  }
+  for (const char* path : {"/tmp", "/tmp/", "/srv/../tmp", "/var/tmp", "/var", "/tmp/tmux-1000/default",
+                           "/tmp/ssh-AbC/agent.7", "/tmp/.X11-unix/X0", "/tmp/./.ICE-unix"}) {
     CAPTURE(path);
     CHECK(level_of(path) == PolicyLevel::denied);
   }
   CHECK(level_of(kFolder + "/data", Access::writes) == PolicyLevel::denied);
-  for (const char* path : {"/etc", "/usr/bin", "/home/alice/.bashrc"}) CHECK(level_of(path) == PolicyLevel::flagged);
+  for (const char* path : {"/etc", "/usr/bin", "/home/alice/.bashrc", "/tmp/x", "/tmp/tmux", "/var/tmp/x"}) {
+    CAPTURE(path);
+    CHECK(level_of(path) == PolicyLevel::flagged);
+  }
   CHECK(level_of("/etc/localtime", Access::writes) == PolicyLevel::flagged);
-  for (const char* path : {"/srv", "/home/alice/data", "/home/alicex", "/etc/localtime", "/run/media/alice/disk"}) {
+  for (const char* path : {"/srv", "/home/alice/data", "/home/alicex", "/tmpx", "/opt/leger/share", "/etc/localtime",
+                           "/run/media/alice/disk"}) {
     CAPTURE(path);
     CHECK(is_fine(path));
   }
@@ -136,6 +159,51 @@ TEST_CASE("Folders of the host, legerd and other apps are not for a unit") {
   CHECK(is_fine(kFolder + "/x/../x.conf"));
   CHECK(normal_path("//a/./b/../c/") == "/a/c");
   CHECK(normal_path("/../..") == "/");
+}
+
+TEST_CASE("Sockets in /tmp and legerd's own programs are not for a mount, however it is written") {
+  for (const char* options :
+       {"-v /tmp:/t", "-v /tmp/tmux-1000:/t", "-v /tmp/ssh-AbC:/t:ro", "--mount type=bind,src=/tmp/.X11-unix,dst=/t,ro",
+        "--mount type=glob,src=/tmp/tm*,dst=/t", "-v /var/tmp/:/t", "-v /opt/leger/bin:/t", "-v /opt/leger:/t"}) {
+    CAPTURE(options);
+    CHECK(verdicts(judge(container(options))) == Verdicts{"denied host-path"});
+  }
+  CHECK(verdicts(judge(container("-v /tmp/mine:/t"))) == Verdicts{"flagged system-path"});
+  CHECK(judge(container("-v /srv/data:/t")).empty());
+}
+
+TEST_CASE("A secret or mount with a variable is denied, which may hold a comma and another source") {
+  for (const char* options : {"--secret ${X}a", "--secret token,target=${X}", "--secret %m",
+                              "--secret token,target=/%m", "--mount type=bind,src=/srv,dst=${X}", "-v /srv:/x${X}"}) {
+    CAPTURE(options);
+    CHECK(verdicts(judge(container(options))) == Verdicts{"denied variable"});
+  }
+  CHECK(judge(container("--secret token,target=/a$$b%%c")).empty());
+  CHECK(judge(container("-v ${HOME}/data:/x/%m")).empty());
+}
+
+TEST_CASE("A mount has one type, and where it has two the first counts") {
+  CHECK(verdicts(judge(container("--mount type=bind,src=/,dst=/x,type=tmpfs"))) ==
+        Verdicts{"denied host-path", "denied mount-type"});
+  CHECK(verdicts(judge(container("--mount type=bind,src=/srv,dst=/x,\"TYPE=image\""))) ==
+        Verdicts{"denied mount-type"});
+  CHECK(verdicts(judge(container("--mount type=tmpfs,type=tmpfs,dst=/x"))) == Verdicts{"denied mount-type"});
+  CHECK(judge(container("--mount type=bind,src=/srv/data,dst=/x,ro")).empty());
+}
+
+TEST_CASE("The pods' YAML has no tags, directives or letters that hide words") {
+  for (const char* text :
+       {"%TAG !e! tag:yaml.org,2002:\n---\n!e!binary aG9zdFBhdGg=: {path: /home}\n", "%YAML 1.1\n---\na: b\n",
+        "\ufeff%TAG ! tag:yaml.org,2002:\n---\na: b\n", "a: b\r%TAG", "a: b\n\ufeff%TAG", "a: b\u2028!x y", "!x a: b\n",
+        "a: !x b\n", "a:\n\t!x b\n", "[!x b]", "{!x b: c}", "{?!x b: c}", "[a,!x b]", "-!x", "a:!x b",
+        "\ufeff\ufeff!x a: b\n", "ho\u017ftPath: {}", "a: \u212a"}) {
+    CAPTURE(text);
+    CHECK(judge_kube(text) == Verdicts{"flagged kube", "denied kube-file"});
+  }
+  for (const char* text : {"a: 100%\n", "a: b!\n", "a: b!!c\n", "a: 5 % 2 #!/bin/sh\n", "a: \"b!\"\n"}) {
+    CAPTURE(text);
+    CHECK(judge_kube(text) == Verdicts{"flagged kube"});
+  }
 }
 
 TEST_CASE("Drop-ins may change the units of their own bundle only") {

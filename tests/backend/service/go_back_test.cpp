@@ -74,6 +74,22 @@ TEST_CASE("There is nothing to go back to after the first install, and no app wh
   CHECK(daemon.staged().empty());
 }
 
+TEST_CASE("A rollback does not replace what somebody made by hand meanwhile") {
+  const TemporaryFolder folder;
+  Daemon daemon(folder.path(), {});
+  install_both(daemon);
+  const std::string before = daemon.picture();
+  daemon.machine.podman.running.push_back(
+      {.id = "1", .name = "worker", .image = "", .state = "", .unit = "", .health = {}, .ports = {}});
+  const auto refused = daemon.go_back("shop");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::preflight_failed);
+  CHECK(refused.error().message.contains("podman rename worker"));
+  CHECK(daemon.picture() == before);
+  daemon.machine.podman.running.clear();
+  CHECK(daemon.go_back("shop")->state == "deployed");
+}
+
 TEST_CASE("A rollback that fails comes back to what was live, and can be tried again") {
   const TemporaryFolder folder;
   Daemon daemon(folder.path(), {});

@@ -10,6 +10,7 @@
 
 #include "backend/base/file_handle.h"
 #include "tests/fakes/fake_file_system.h"
+#include "tests/quadlets/policy_cases.h"
 #include "tests/support.h"
 
 namespace leger {
@@ -105,6 +106,81 @@ TEST_CASE("A file system that cannot exchange folders is a finding, one that fai
   files.fail_named("exchange", EIO);
   CHECK_FALSE(find_no_exchange(installer, "s1", findings));
   CHECK(findings.size() == 1);
+}
+
+namespace {
+
+// An app of one unit whose command is `command`.
+Generation app_of(const std::string& source, const std::string& command) {
+  Generation made;
+  made.units.push_back({.name = source.substr(0, source.find('.')) + ".service",
+                        .source = source,
+                        .image = {},
+                        .secrets = {},
+                        .text = "[Service]\nExecStart=/usr/bin/podman " + command + "\n"});
+  return made;
+}
+
+PodmanContainer container(const std::string& name, const std::string& unit = {}, const std::string& pod = {}) {
+  return {.id = "c0ffee-" + name,
+          .name = name,
+          .image = "i",
+          .state = "running",
+          .unit = unit,
+          .health = {},
+          .ports = {},
+          .pod = pod,
+          .pod_id = pod.empty() ? "" : "beef-" + pod};
+}
+
+std::vector<Finding> replaced(const PodmanContainer& there, const Generation& staged,
+                              const std::set<std::string>& own = {}) {
+  std::vector<Finding> flags;
+  flag_replaced({container("else"), there}, own, staged, test::places_of("/staged"), flags);
+  return flags;
+}
+
+}  // namespace
+
+TEST_CASE("A container that a unit would replace is flagged, unless a unit of the app made it") {
+  const Generation web = app_of("web.container", "run --name systemd-%N --replace i");
+  const auto flags = replaced(container("systemd-web"), web);
+  REQUIRE(flags.size() == 1);
+  CHECK(flags.front().id == "container-exists:web.container");
+  CHECK(flags.front().level == "flagged");
+  CHECK(flags.front().file == "web.container");
+  CHECK(flags.front().message.contains("podman rename systemd-web NAME"));
+  CHECK(flags.front().message.contains("podman rm -f systemd-web"));
+  CHECK(is_replaced(flags.front()));
+  CHECK_FALSE(is_replaced({.id = "container:web.container", .level = "", .file = "", .message = ""}));
+  const auto labelled = replaced(container("systemd-web", "old\x1b.service"), web, {"shop.service"});
+  REQUIRE(labelled.size() == 1);
+  CHECK(labelled.front().message.contains(" of old\\x1b.service"));
+  CHECK(replaced(container("systemd-web", "web.service"), web).empty());
+  CHECK(replaced(container("systemd-web", "shop.service"), web, {"shop.service"}).empty());
+  CHECK(replaced(container("systemd-web2"), web).empty());
+}
+
+TEST_CASE("A name that begins the id of a container replaces that one, unless there is one of the name") {
+  const Generation cafe = app_of("cafe.container", "run --name c0f --replace i");
+  std::vector<Finding> flags = replaced(container("mine"), cafe);
+  REQUIRE(flags.size() == 1);
+  CHECK(flags.front().id == "container-exists:cafe.container");
+  CHECK(flags.front().message.contains("beginning of the id"));
+  CHECK(replaced(container("c0f", "cafe.service"), cafe).empty());
+  CHECK(replaced(container("mine"), app_of("none.container", "run --name \"\" --replace i")).empty());
+}
+
+TEST_CASE("A pod that a unit would replace is flagged, and is whose its containers are") {
+  const Generation shop = app_of("shop.pod", "pod create --replace --infra-name shop-infra --name shop");
+  const auto flags = replaced(container("infra", "", "shop"), shop);
+  REQUIRE(flags.size() == 1);
+  CHECK(flags.front().id == "pod-exists:shop.pod");
+  CHECK(flags.front().message.contains("podman pod rm -f shop"));
+  CHECK(is_replaced(flags.front()));
+  CHECK(replaced(container("infra", "shop.service", "shop"), shop).empty());
+  CHECK(replaced(container("shop"), shop).empty());
+  CHECK(replaced(container("infra", "", "shop"), app_of("web.container", "run --name shop --replace i")).empty());
 }
 
 TEST_CASE("A volume or network that changed is told to stay as it is, a new one is not") {

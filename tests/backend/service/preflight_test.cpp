@@ -103,6 +103,25 @@ TEST_CASE("A quadlet that another app has already is a finding, also before syst
   CHECK(has_finding(refused.error(), "unit-taken:web.container", "web.service"));
 }
 
+TEST_CASE("A container that somebody made by hand is replaced only where that is accepted") {
+  const TemporaryFolder folder;
+  Daemon daemon(folder.path(), {});
+  const auto version = daemon.upload("shop", {{"web.container", "[Container]\nImage=localhost/web:1\n"}});
+  daemon.machine.podman.running.push_back(
+      {.id = "1", .name = "web", .image = "", .state = "", .unit = "", .health = {}, .ports = {}});
+  const std::string before = daemon.picture();
+  const auto refused = daemon.install(version);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Code::confirmation_required);
+  CHECK(Json::parse(refused.error().details).at(0).at("id") == "container-exists:web.container");
+  check_untouched(daemon, before);
+  const auto accepted = daemon.install(version, {.accept_flags = {"container-exists:web.container"}});
+  REQUIRE(accepted);
+  CHECK(accepted->state == "deployed");
+  daemon.machine.podman.running.front().unit = "web.service";
+  CHECK(daemon.install(version));
+}
+
 TEST_CASE("A Podman secret that Leger did not make for this account is a conflict") {
   const TemporaryFolder folder;
   Daemon daemon(folder.path(), {});

@@ -45,7 +45,7 @@ Task<void> Deployer::recover() {
   if (!settled) parts_.log.error("an app is still between two releases", {{"WHY", settled.error().message}});
   // What stands between two releases may still run with what the live one has no more.
   const auto live = parts_.deployments.live();
-  for (std::size_t at = 0; settled && live && at < live->size(); ++at) co_await drop_leftovers((*live)[at]);
+  for (std::size_t at = 0; settled && live && at < live->size(); ++at) co_await drop_leftovers((*live)[at].id);
   co_await sweep_staging();
   const auto reconciled = co_await reconcile_secrets();
   if (reconciled) co_return;

@@ -72,8 +72,8 @@ class Output {
   // what was asked about.
   enum class No { ends, fails };
 
-  // Asks `question` on the terminal. Nothing where the user agrees; else the exit code to leave with: 0 or 1 after a no,
-  // 2 where there is no terminal, with the advice to give `flag`.
+  // Asks `question` on the terminal. Nothing where the user agrees; else the exit code to leave with: 0 or 1 after a
+  // no, 2 where there is no terminal, with the advice to give `flag`.
   std::optional<int> unless_confirmed(std::string_view question, std::string_view flag, No no = No::ends);
 
   // One line of standard input, asked for where that is a terminal; without its newline, at most 1000 bytes.

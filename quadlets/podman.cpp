@@ -271,8 +271,8 @@ Task<Result<std::vector<PodmanObject>>> PodmanApi::objects(std::string kind, std
   for (const Json& item : *list) {
     auto name = text_field(item, name_field.c_str());
     if (!name) co_return garbled("list of " + kind);
-    objects.push_back({.name = *std::move(name),
-                       .made_at = parse_rfc3339(text_field(item, time_field.c_str()).value_or(""))});
+    objects.push_back(
+        {.name = *std::move(name), .made_at = parse_rfc3339(text_field(item, time_field.c_str()).value_or(""))});
   }
   co_return objects;
 }

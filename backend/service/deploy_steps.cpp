@@ -144,8 +144,8 @@ Result<std::set<std::string>> objects_of_others(Deployments& deployments, const 
     if (other.name == app) continue;
     const auto generation = generation_from_json(other.journal);
     if (!generation) return Fail(generation.error());
-    for (const auto list : {&Generation::networks, &Generation::volumes, &Generation::found_networks,
-                            &Generation::found_volumes}) {
+    for (const auto list :
+         {&Generation::networks, &Generation::volumes, &Generation::found_networks, &Generation::found_volumes}) {
       const auto& names = (*generation).*list;
       objects.insert(names.begin(), names.end());
     }

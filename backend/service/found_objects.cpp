@@ -14,8 +14,8 @@ using Names = std::vector<std::string>;
 
 // Networks or volumes: where a generation has them, and which rows of deployments are known to have taken theirs away.
 struct Kind {
-  Names Generation::*own;
-  Names Generation::*found;
+  Names Generation::* own;
+  Names Generation::* found;
   bool (*takes)(const Deployment& row, const std::string& name);
 };
 
@@ -79,7 +79,7 @@ void part(const Known& known, const Kind& kind, const std::vector<PodmanObject>&
   Names all = std::exchange(staged.*kind.own, {});
   for (std::string& name : std::exchange(staged.*kind.found, {})) all.push_back(std::move(name));
   for (std::string& name : all) {
-    Names Generation::*place = is_found(known, kind, there, name) ? kind.found : kind.own;
+    Names Generation::* place = is_found(known, kind, there, name) ? kind.found : kind.own;
     (staged.*place).push_back(std::move(name));
   }
 }
@@ -107,7 +107,8 @@ Task<Result<void>> part_found(DeployParts& parts, std::string user_uuid, std::st
 
 void note_found_objects(const Generation& staged, std::vector<Finding>& notes) {
   for (const std::string& name : staged.found_networks) {
-    note(notes, "network-found", name, "uses the network " + name + " that is there already; it stays when the app goes");
+    note(notes, "network-found", name,
+         "uses the network " + name + " that is there already; it stays when the app goes");
   }
   for (const std::string& name : staged.found_volumes) {
     note(notes, "volume-found", name, "uses the volume " + name + " that is there already; it stays when the app goes");

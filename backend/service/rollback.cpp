@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "backend/base/clock.h"
@@ -205,16 +206,18 @@ bool Deployer::is_switched(const Deployment& row, const Generation& staged) cons
 // The units that only the new generation has, with all that runs of its templates.
 Task<Result<void>> Deployer::stop_additions(std::string app, const Generation& staged,
                                             const std::optional<Generation>& before) {
-  const auto instances = co_await running_instances(parts_, parts_.installer.live_path(app), staged);
-  if (!instances) co_return Fail(instances.error());
+  Outcome outcome;
+  auto instances = co_await running_instances(parts_, parts_.installer.live_path(app), staged);
+  if (!instances) outcome.note(Fail(instances.error()));
   std::vector<std::string> gone;
   for (const std::string& unit : names_of(staged.units)) {
     if (before && has_unit(*before, unit)) continue;
-    const auto found = instances->find(unit);
-    if (found != instances->end()) gone.insert(gone.end(), found->second.begin(), found->second.end());
+    if (instances) std::ranges::move((*instances)[unit], std::back_inserter(gone));
     gone.push_back(unit);
   }
-  co_return co_await stop_units(parts_, std::move(gone));
+  const auto stopped = co_await stop_units(parts_, std::move(gone));
+  outcome.note(stopped);
+  co_return outcome.first();
 }
 
 // Units, networks and secrets that only the new generation has, and the secrets' versions.

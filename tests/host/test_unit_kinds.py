@@ -153,7 +153,9 @@ spec:
         files = {"job@.container": template, "web.container": web(PORT)}
         self.deploy("template", files)
         self.host.write(".config/containers/systemd/job@three.container", unit(Container=f"Image={IMAGE}\nPull=never\nExec=/bin/sleep 1000"))
-        self.addCleanup(self.host.sh, "systemctl --user stop job@three.service; rm ~/.config/containers/systemd/job@three.container")
+        take_away = """systemctl --user stop job@three.service; systemctl --user reset-failed job@three.service
+                       rm -f ~/.config/containers/systemd/job@three.container; systemctl --user daemon-reload"""
+        self.addCleanup(self.host.sh, take_away)
         must(self.host.sh("systemctl --user daemon-reload; systemctl --user start job@two.service job@three.service"))
         self.assertEqual(len(self.container_ids()), 4)
         without = {"web.container": web(PORT)}
@@ -174,6 +176,8 @@ spec:
         is_gone("job@two.service")
         is_gone("job@one.service")
         self.assertEqual(len(self.container_ids()), 1)
+        self.host.sh(take_away)
+        self.assertEqual(self.host.leavings(), self.clean)
 
     def test_a_template_without_an_instance_is_refused(self):
         self.fails("template", {"job@.container": web(PORT)}, "job@.container", "DefaultInstance=", state=None)

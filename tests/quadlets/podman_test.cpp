@@ -274,8 +274,9 @@ struct OneObject {
 };
 
 TEST_CASE("networks and volumes are listed with the time when they were made") {
-  const std::string networks = R"([{"name":"podman","id":"2f","driver":"bridge","created":"2026-11-26T10:31:40.9+01:00"},)"
-                               R"({"name":"odd","created":"yesterday"}])";
+  const std::string networks =
+      R"([{"name":"podman","id":"2f","driver":"bridge","created":"2026-11-26T10:31:40.9+01:00"},)"
+      R"({"name":"odd","created":"yesterday"}])";
   const std::string volumes = R"([{"Name":"data","Driver":"local","CreatedAt":"2026-11-26T09:31:40.123456789Z"}])";
   SocketServer server([&](const std::string& line, const std::string&) {
     return answer(200, line.contains("/networks/") ? networks : volumes);

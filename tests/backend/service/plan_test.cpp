@@ -128,9 +128,10 @@ TEST_CASE("Instances of a template go with it, and stay with one that stays") {
   live.units.push_back(unit("kept@one.service", "kept@.container", "run kept"));
   Generation staged = shop();
   staged.units.push_back(live.units.back());
-  const HostState host{.unit_states = {},
-                       .image_ids = {},
-                       .instances = {{"job@one.service", {"job@two.service"}}, {"kept@one.service", {"kept@two.service"}}}};
+  const HostState host{
+      .unit_states = {},
+      .image_ids = {},
+      .instances = {{"job@one.service", {"job@two.service"}}, {"kept@one.service", {"kept@two.service"}}}};
   const Plan plan = make_plan(live, staged, kLive, host);
   CHECK(plan.stop == Names{"job@two.service", "job@one.service"});
   CHECK(change_of(plan, "job@two.service") == "removed");

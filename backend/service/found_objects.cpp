@@ -105,6 +105,14 @@ Task<Result<void>> part_found(DeployParts& parts, std::string user_uuid, std::st
   co_return Result<void>();
 }
 
+std::string disowned(const std::string& journal) {
+  auto generation = generation_from_json(journal);
+  if (!generation) return journal;
+  generation->networks.clear();
+  generation->volumes.clear();
+  return to_json(*generation);
+}
+
 void note_found_objects(const Generation& staged, std::vector<Finding>& notes) {
   for (const std::string& name : staged.found_networks) {
     note(notes, "network-found", name,

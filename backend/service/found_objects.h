@@ -19,6 +19,10 @@ namespace leger {
 // of what it has parted.
 Task<Result<void>> part_found(DeployParts& parts, std::string user_uuid, std::string app, Generation& staged);
 
+// The journal of a deployment that ended before it touched anything: no object is its own. Other texts stay as they
+// are.
+std::string disowned(const std::string& journal);
+
 // `network-found` and `volume-found`. Pure.
 void note_found_objects(const Generation& staged, std::vector<Finding>& notes);
 

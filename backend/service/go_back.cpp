@@ -100,6 +100,7 @@ Task<Result<void>> Deployer::bring(Deployment& row, Prepared& prepared) {
 // A deployment that could not bring its images has touched nothing but names of images.
 Task<void> Deployer::give_up_bringing(Deployment row, Error why) {
   row.error = report_json(why);
+  row.journal = disowned(row.journal);
   const auto live = parts_.deployments.live(row.name);
   if (live && *live) {
     const auto generation = generation_from_json((*live)->journal);

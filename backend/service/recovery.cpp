@@ -5,6 +5,7 @@
 
 #include "backend/base/offload.h"
 #include "backend/service/deployer.h"
+#include "backend/service/found_objects.h"
 
 // The part of the deployer that finishes what an earlier one could not: after a crash, or after a rollback that failed.
 
@@ -63,6 +64,7 @@ Task<void> Deployer::recover_one(Deployment row) {
   const Error why{Code::unavailable, "legerd was interrupted during the deployment.", "Deploy it again.", {}};
   if (row.state == "preflight") {  // nothing was touched yet
     row.error = report_json(why);
+    row.journal = disowned(row.journal);
     co_await finish(std::move(row), "rolled_back");
     co_return;
   }

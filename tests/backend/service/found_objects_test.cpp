@@ -155,6 +155,29 @@ TEST_CASE("A volume that a first install left which failed is the app's own, its
   CHECK(generation.networks == Names{"systemd-net"});
 }
 
+TEST_CASE("A volume that was made by hand while an install was interrupted is not the app's own") {
+  const TemporaryFolder folder;
+  Daemon daemon(folder.path(), {});
+  daemon.set_secret("token", "alpha");
+  const auto version = daemon.upload("shop", shop_v1(), {"token"});
+  Deployment row{.id = "interrupted", .user_uuid = daemon.user, .name = "shop", .version = version, .kind = "install"};
+  SUBCASE("preflight") { row.state = "preflight"; }
+  SUBCASE("pulling") { row.state = "pulling"; }
+  row.created_at = rfc3339(daemon.clock.wall_seconds() - 60);
+  Generation staged;
+  staged.networks = {"systemd-net"};
+  staged.volumes = {"systemd-data"};
+  row.journal = to_json(staged);
+  const AuditRecord audit = daemon.audit().log.record(at_socket(daemon.user), "deployment.install", "shop");
+  REQUIRE(run(daemon.loop, daemon.deployments().add(row, audit)));
+  make_by_hand(daemon, -30);
+  daemon.recover();
+  REQUIRE(daemon.deployments().get("interrupted")->state == "rolled_back");
+  REQUIRE(daemon.install(version)->state == "deployed");
+  CHECK(journal_of(daemon, "shop").found_volumes == Names{"systemd-data"});
+  CHECK(journal_of(daemon, "shop").found_networks == Names{"systemd-net"});
+}
+
 TEST_CASE("A network that another live app made goes with the last of the two") {
   const TemporaryFolder folder;
   Daemon daemon(folder.path(), {});

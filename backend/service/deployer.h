@@ -134,6 +134,8 @@ class Deployer {
   Task<Result<void>> stop_additions(std::string app, const Generation& staged, const std::optional<Generation>& before);
   Task<Result<void>> undo_additions(const Deployment& row, const Generation& staged,
                                     const std::optional<Generation>& before);
+  Task<Result<void>> remove_additions(std::string app, const Generation& staged,
+                                      const std::optional<Generation>& before);
 
   Task<Result<Generation>> check_removable(std::string user_uuid, std::string name);
   Task<void> run_remove(Deployment row);

@@ -148,6 +148,9 @@ Task<Result<void>> Deployer::undo(const Deployment& row, Restarts restarts) {
   auto started = co_await restart_units(parts_, *before ? without_pod_members(**before, services) : services);
   if (started && !services.empty()) started = co_await await_health(parts_, services);
   outcome.note(started);
+  // Until here a container that both generations have may have run with them.
+  const auto removed = co_await remove_additions(row.name, *staged, *before);
+  outcome.note(removed);
   co_return outcome.first();
 }
 
@@ -220,7 +223,7 @@ Task<Result<void>> Deployer::stop_additions(std::string app, const Generation& s
   co_return outcome.first();
 }
 
-// Units, networks and secrets that only the new generation has, and the secrets' versions.
+// Units and secrets that only the new generation has, and the secrets' versions.
 Task<Result<void>> Deployer::undo_additions(const Deployment& row, const Generation& staged,
                                             const std::optional<Generation>& before) {
   Outcome outcome;
@@ -230,8 +233,15 @@ Task<Result<void>> Deployer::undo_additions(const Deployment& row, const Generat
   outcome.note(restored);
   const auto reloaded = co_await parts_.units.reload();
   outcome.note(reloaded);
-  const auto others = objects_of_others(parts_.deployments, row.name);
+  co_return outcome.first();
+}
+
+// Networks that only the new generation has.
+Task<Result<void>> Deployer::remove_additions(std::string app, const Generation& staged,
+                                              const std::optional<Generation>& before) {
+  const auto others = objects_of_others(parts_.deployments, app);
   if (!others) co_return Fail(others.error());
+  Outcome outcome;
   for (const std::string& network : staged.networks) {
     const bool was_there = before && names_network(*before, network);
     if (was_there || others->contains(network)) continue;

@@ -223,6 +223,26 @@ TEST_CASE("What a release has no more is dropped once: a start does not take wha
   CHECK_FALSE(was_called(daemon, "list_networks"));
 }
 
+TEST_CASE("A network that a release added to a container which goes back is removed when the container has left it") {
+  const TemporaryFolder folder;
+  Daemon daemon(folder.path(), {});
+  install_shop(daemon);
+  const std::string before = daemon.picture();
+  Files more = shop_v1();
+  more["web.container"] += "Network=more.network\n";
+  more["more.network"] = "[Network]\n";
+  more["job.container"] = "[Container]\nImage=localhost/job:1\n";
+  daemon.machine.units.set_job("job.service", FakeUnits::Job::failed);
+  daemon.trouble.watch = [&daemon](const std::string& call) {
+    auto& in_use = daemon.machine.podman.in_use;
+    if (call == "restart web.service" && in_use.erase("systemd-more") == 0) in_use.insert("systemd-more");
+  };
+  const auto row = daemon.install(daemon.upload("shop", more, {"token"}));
+  REQUIRE(row);
+  CHECK(row->state == "rolled_back");
+  CHECK(daemon.picture() == before);
+}
+
 TEST_CASE("What could not be dropped is dropped at the next start, unless it is another one by then") {
   const TemporaryFolder folder;
   Daemon daemon(folder.path(), {});

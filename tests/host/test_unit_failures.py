@@ -79,9 +79,6 @@ class Failures(AppCase):
         self.wait_for(lambda: self.host.sh("ss -Hltn 'sport = 8113'").out)
         self.fails_with({"bad.container": web(8113)}, "bad", state=("rolled_back", None))
 
-    def test_a_network_that_the_release_adds_to_a_container_that_goes_back(self):
-        self.fails_with({"web.container": web(PORT, "Secret=key\nNetwork=added.network"), "bad.container": CRASHES}, "bad.service")
-
     def test_a_unit_that_the_release_has_no_more_comes_back(self):
         self.fails_with({"other.container": None, "bad.container": CRASHES}, "bad.service")
 

@@ -108,7 +108,8 @@ int remove_app(const Context& context, const RemoveOptions& options) {
     name = *std::move(only);
   }
   if (options.volumes && !options.yes) {
-    const auto exit = output.unless_confirmed("Remove " + in_quotes(name) + " and delete its volumes?", "--yes");
+    const std::string question = "Remove " + in_quotes(name) + " and delete its volumes?";
+    const auto exit = output.unless_confirmed(question, "--yes", Output::No::fails);
     if (exit) return *exit;
   }
   const std::string query = options.volumes ? "?volumes=true" : "";

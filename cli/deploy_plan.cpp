@@ -94,7 +94,7 @@ Error refused(const FoundRelease& release, const std::vector<Json>& denied) {
 std::optional<int> unless_accepted(Output& output, const FoundRelease& release, const std::vector<Json>& flags) {
   std::string question = release.title() + " asks for what has to be confirmed:\n";
   for (const Json& flag : flags) question += "  " + shown(flag, "id") + "  " + shown(flag, "message") + "\n";
-  return output.unless_confirmed(question + "Deploy it?", "--yes");
+  return output.unless_confirmed(question + "Deploy it?", "--yes", Output::No::fails);
 }
 
 }  // namespace

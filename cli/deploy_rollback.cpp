@@ -22,7 +22,8 @@ int roll_back_app(const Context& context, const RollbackOptions& options) {
     name = *std::move(only);
   }
   if (!options.yes) {
-    const auto exit = output.unless_confirmed("Go back to what " + in_quotes(name) + " ran with before?", "--yes");
+    const std::string question = "Go back to what " + in_quotes(name) + " ran with before?";
+    const auto exit = output.unless_confirmed(question, "--yes", Output::No::fails);
     if (exit) return *exit;
   }
   const std::string path = "/api/deployments/" + percent_encode(name) + "/rollback";

@@ -185,7 +185,7 @@ bool Output::is_live() const {
 
 void Output::prompt(std::string_view text) { write_err(escaped_lines(text)); }
 
-std::optional<int> Output::unless_confirmed(std::string_view question, std::string_view flag) {
+std::optional<int> Output::unless_confirmed(std::string_view question, std::string_view flag, No no) {
   if (isatty(io_.in) != 1 || isatty(io_.err) != 1) {
     return usage({Code::confirmation_required,
                   std::string(question) + " There is no terminal to ask on.",
@@ -195,6 +195,7 @@ std::optional<int> Output::unless_confirmed(std::string_view question, std::stri
   prompt(std::string(question) + " [y/N] ");
   const std::string answer = ascii_lower(read_line(io_.in));
   if (answer == "y" || answer == "yes") return std::nullopt;
+  if (no == No::fails) return fail({Code::confirmation_required, "Cancelled; nothing was done.", {}, {}});
   line("Cancelled");
   return kDone;
 }

@@ -68,9 +68,13 @@ class Output {
   // Whether progress() shows anything, and what line() writes is on the same terminal.
   bool is_live() const;
 
-  // Asks `question` on the terminal. Nothing where the user agrees; else the exit code to leave with: 0 after a no, 2
-  // where there is no terminal, with the advice to give `flag`.
-  std::optional<int> unless_confirmed(std::string_view question, std::string_view flag);
+  // What a no is to the command that asks: an end like another, or a failure, where what follows in a script stands on
+  // what was asked about.
+  enum class No { ends, fails };
+
+  // Asks `question` on the terminal. Nothing where the user agrees; else the exit code to leave with: 0 or 1 after a
+  // no, 2 where there is no terminal, with the advice to give `flag`.
+  std::optional<int> unless_confirmed(std::string_view question, std::string_view flag, No no = No::ends);
 
   // One line of standard input, asked for where that is a terminal; without its newline, at most 1000 bytes.
   std::string ask(std::string_view question);

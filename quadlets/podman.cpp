@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "backend/base/clock.h"
 #include "backend/base/text.h"
 #include "quadlets/secret_driver.h"
 
@@ -261,6 +262,26 @@ Task<Result<void>> PodmanApi::remove_secret(std::string name) { return remove("s
 Task<Result<void>> PodmanApi::remove_network(std::string name) { return remove("networks", std::move(name), "name"); }
 
 Task<Result<void>> PodmanApi::remove_volume(std::string name) { return remove("volumes", std::move(name), "Name"); }
+
+Task<Result<std::vector<PodmanObject>>> PodmanApi::objects(std::string kind, std::string name_field,
+                                                           std::string time_field) {
+  const auto response = co_await call("GET", "/" + kind + "/json", std::nullopt);
+  if (!response) co_return Fail(response.error());
+  const auto list = read_list(*response, kind);
+  if (!list) co_return Fail(list.error());
+  std::vector<PodmanObject> objects;
+  for (const Json& item : *list) {
+    auto name = text_field(item, name_field.c_str());
+    if (!name) co_return garbled("list of " + kind);
+    objects.push_back(
+        {.name = *std::move(name), .made_at = parse_rfc3339(text_field(item, time_field.c_str()).value_or(""))});
+  }
+  co_return objects;
+}
+
+Task<Result<std::vector<PodmanObject>>> PodmanApi::list_networks() { return objects("networks", "name", "created"); }
+
+Task<Result<std::vector<PodmanObject>>> PodmanApi::list_volumes() { return objects("volumes", "Name", "CreatedAt"); }
 
 Task<Result<std::vector<PodmanContainer>>> PodmanApi::containers() {
   const auto response = co_await call("GET", "/containers/json?all=true&pod=true", std::nullopt);

@@ -49,6 +49,12 @@ struct PodmanImage {
   std::vector<std::string> names;  // localhost/web:1 and localhost/web@sha256:…
 };
 
+// A network or a volume.
+struct PodmanObject {
+  std::string name;
+  std::optional<std::int64_t> made_at;  // seconds since 1970; nothing where Podman's time cannot be read
+};
+
 // One run of a container's health check.
 struct HealthProbe {
   std::string started;  // Podman's time
@@ -85,6 +91,9 @@ class Podman {
   virtual Task<Result<void>> tag_image(std::string image, std::string name) = 0;
   // Takes a name away and leaves the image; an absent one is no error.
   virtual Task<Result<void>> untag_image(std::string name) = 0;
+  // All of them, whoever made them.
+  virtual Task<Result<std::vector<PodmanObject>>> list_networks() = 0;
+  virtual Task<Result<std::vector<PodmanObject>>> list_volumes() = 0;
   // An absent one is no error; one in use is.
   virtual Task<Result<void>> remove_network(std::string name) = 0;
   virtual Task<Result<void>> remove_volume(std::string name) = 0;
@@ -106,6 +115,8 @@ class PodmanApi final : public Podman {
   Task<Result<void>> pull_image(std::string reference, std::string policy, PullWatcher watcher) override;
   Task<Result<void>> tag_image(std::string image, std::string name) override;
   Task<Result<void>> untag_image(std::string name) override;
+  Task<Result<std::vector<PodmanObject>>> list_networks() override;
+  Task<Result<std::vector<PodmanObject>>> list_volumes() override;
 
   // The longest silence during a pull: Podman says when it begins with a layer, and nothing more until it has it.
   void set_pull_silence(std::uint64_t milliseconds) { pull_silence_ms_ = milliseconds; }
@@ -117,6 +128,8 @@ class PodmanApi final : public Podman {
   // The object at `path` where its `name_field` is exactly `name`; null where there is none.
   Task<Result<Json>> inspect(std::string path, std::string name, std::string name_field);
   Task<Result<void>> remove(std::string kind, std::string name, std::string name_field);
+  // `kind` is networks or volumes; Podman spells the fields of each its own way.
+  Task<Result<std::vector<PodmanObject>>> objects(std::string kind, std::string name_field, std::string time_field);
 
   HttpClient& http_;
   std::string socket_;

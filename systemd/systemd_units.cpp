@@ -122,6 +122,35 @@ int take_unit_files(sd_bus_message* message, std::vector<std::string>& names) {
   return outcome;
 }
 
+// ListUnitsByPatterns' arguments, as as: no states, one pattern.
+Result<Bus::Message> fill_pattern(Bus::Message message, const std::string& pattern) {
+  int outcome = sd_bus_message_append(message.get(), "as", 0);
+  if (outcome >= 0) outcome = sd_bus_message_append(message.get(), "as", 1, pattern.c_str());
+  if (outcome < 0) return Fail(system_error("Cannot write a D-Bus message", -outcome));
+  return message;
+}
+
+// The answer of ListUnitsByPatterns, a(ssssssouso), of which the first is the name.
+int take_units(sd_bus_message* message, std::vector<std::string>& names) {
+  int outcome = sd_bus_message_enter_container(message, SD_BUS_TYPE_ARRAY, "(ssssssouso)");
+  while (outcome >= 0) {
+    outcome = sd_bus_message_enter_container(message, SD_BUS_TYPE_STRUCT, "ssssssouso");
+    if (outcome <= 0) break;
+    const char* name = "";
+    outcome = sd_bus_message_read(message, "s", &name);
+    if (outcome >= 0) outcome = sd_bus_message_skip(message, "sssssouso");
+    if (outcome >= 0) outcome = sd_bus_message_exit_container(message);
+    if (outcome >= 0) names.emplace_back(name);
+  }
+  return outcome;
+}
+
+// What matches the instances of job@.service: job@?*.service. A backslash in it is one to systemd (FNM_NOESCAPE).
+std::string instance_pattern(std::string template_file) {
+  const std::size_t at = template_file.find('@');
+  return at == std::string::npos ? template_file : template_file.insert(at + 1, "?*");
+}
+
 Result<Bus::Message> fill(Bus::Message message, const std::vector<std::string>& arguments) {
   for (const std::string& argument : arguments) {
     const int outcome = sd_bus_message_append_basic(message.get(), SD_BUS_TYPE_STRING, argument.c_str());
@@ -143,14 +172,19 @@ SystemdUnits::SystemdUnits(Loop& loop, Bus& bus) : loop_(loop), bus_(bus), jobs_
   bus_.when_lost([jobs = jobs_] { jobs->lost(); });
 }
 
-Task<Result<Bus::Message>> SystemdUnits::ask(Question question, std::uint64_t timeout_ms) {
+Result<Bus::Message> SystemdUnits::new_call(const Question& question) {
   const auto bus = bus_.connection();
-  if (!bus) co_return Fail(bus.error());
+  if (!bus) return Fail(bus.error());
   sd_bus_message* made = nullptr;
   const int outcome = sd_bus_message_new_method_call(*bus, &made, kService, question.path.c_str(),
                                                      question.interface.c_str(), question.member.c_str());
-  if (outcome < 0) co_return Fail(system_error("Cannot make a D-Bus message", -outcome));
-  auto message = fill(Bus::Message(made, sd_bus_message_unref), question.arguments);
+  if (outcome < 0) return Fail(system_error("Cannot make a D-Bus message", -outcome));
+  return Bus::Message(made, sd_bus_message_unref);
+}
+
+Task<Result<Bus::Message>> SystemdUnits::ask(Question question, std::uint64_t timeout_ms) {
+  auto message = new_call(question);
+  if (message) message = fill(*std::move(message), question.arguments);
   if (!message) co_return Fail(message.error());
   Result<Bus::Message> answer = co_await bus_.call(std::move(*message), timeout_ms);
   co_return answer;
@@ -265,6 +299,18 @@ Task<Result<UnitState>> SystemdUnits::state(std::string unit) {
   if (!read) co_return Fail(about(unit, read.error()));
   if (state.active_state != "active") state.active_since.reset();
   co_return state;
+}
+
+Task<Result<std::vector<std::string>>> SystemdUnits::instances(std::string template_file) {
+  if (!is_unit_name(template_file)) co_return Fail(unknown_unit(template_file));
+  auto message = new_call({kManagerPath, kManager, "ListUnitsByPatterns", {}});
+  if (message) message = fill_pattern(*std::move(message), instance_pattern(template_file));
+  if (!message) co_return Fail(message.error());
+  const auto answer = co_await bus_.call(std::move(*message), kAnswerMs);
+  if (!answer) co_return Fail(answer.error());
+  std::vector<std::string> names;
+  if (take_units(answer->get(), names) < 0) co_return Fail(garbled("ListUnitsByPatterns"));
+  co_return names;
 }
 
 Task<Result<std::vector<std::string>>> SystemdUnits::unit_files() {

@@ -26,6 +26,7 @@ class SystemdUnits final : public Units {
   Task<Result<std::string>> restart(std::string unit, std::uint64_t timeout_ms) override;
   Task<Result<void>> reset_failed(std::string unit) override;
   Task<Result<UnitState>> state(std::string unit) override;
+  Task<Result<std::vector<std::string>>> instances(std::string template_file) override;
   Task<Result<std::vector<std::string>>> unit_files() override;
 
  private:
@@ -37,6 +38,8 @@ class SystemdUnits final : public Units {
     std::vector<std::string> arguments;
   };
 
+  // A call without its arguments, on the connection of now.
+  Result<Bus::Message> new_call(const Question& question);
   Task<Result<Bus::Message>> ask(Question question, std::uint64_t timeout_ms);
   Task<Result<void>> subscribe(std::uint64_t timeout_ms);
   Task<Result<std::string>> run_job(std::string method, std::string unit, std::uint64_t timeout_ms);

@@ -39,6 +39,8 @@ class Units {
   virtual Task<Result<void>> reset_failed(std::string unit) = 0;
   // Its state; load_state `not-found` for one that is not there.
   virtual Task<Result<UnitState>> state(std::string unit) = 0;
+  // Names of the instances of a template, job@.service, that systemd has loaded, whatever file they come from.
+  virtual Task<Result<std::vector<std::string>>> instances(std::string template_file) = 0;
   // Names of all unit files that systemd knows, generated ones included.
   virtual Task<Result<std::vector<std::string>>> unit_files() = 0;
 };

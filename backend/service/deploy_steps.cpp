@@ -144,8 +144,11 @@ Result<std::set<std::string>> objects_of_others(Deployments& deployments, const 
     if (other.name == app) continue;
     const auto generation = generation_from_json(other.journal);
     if (!generation) return Fail(generation.error());
-    objects.insert(generation->networks.begin(), generation->networks.end());
-    objects.insert(generation->volumes.begin(), generation->volumes.end());
+    for (const auto list :
+         {&Generation::networks, &Generation::volumes, &Generation::found_networks, &Generation::found_volumes}) {
+      const auto& names = (*generation).*list;
+      objects.insert(names.begin(), names.end());
+    }
   }
   return objects;
 }
@@ -178,6 +181,25 @@ Task<Result<void>> stop_units(DeployParts& parts, std::vector<std::string> units
     if (!forgotten && forgotten.error().code != Code::service_not_found) co_return Fail(forgotten.error());
   }
   co_return Result<void>();
+}
+
+Task<Result<std::map<std::string, std::vector<std::string>>>> running_instances(DeployParts& parts,
+                                                                                std::string live_folder,
+                                                                                const Generation& generation) {
+  std::map<std::string, std::vector<std::string>> running;
+  for (const AppUnit& unit : generation.units) {
+    if (!unit.is_service() || unit.file() == unit.name) continue;
+    const auto names = co_await parts.units.instances(unit.file());
+    if (!names) co_return Fail(names.error());
+    for (const std::string& name : *names) {
+      if (std::ranges::contains(generation.units, name, &AppUnit::name)) continue;
+      const auto state = co_await parts.units.state(name);
+      if (!state) co_return Fail(state.error());
+      const bool is_up = state->active_state != "inactive" && state->active_state != "failed";
+      if (is_up && state->source_path == live_folder + "/" + unit.source) running[unit.name].push_back(name);
+    }
+  }
+  co_return running;
 }
 
 namespace {

@@ -36,7 +36,7 @@ Task<Result<void>> drop_podman_secrets(DeployParts& parts, std::string user_uuid
 Task<Result<void>> restore_podman_secrets(DeployParts& parts, const Deployment& row, const Generation& staged,
                                           const std::optional<Generation>& before);
 
-// Podman's names of the networks and volumes of all live apps but `app`: what they use is not removed with it.
+// Podman's names of the networks and volumes that all live apps but `app` use: they are not removed with it.
 Result<std::set<std::string>> objects_of_others(Deployments& deployments, const std::string& app);
 
 // `units` and the containers of those of them that are pods, of any live app: what starts with them and is judged with
@@ -45,6 +45,12 @@ Result<std::vector<std::string>> with_pod_members(Deployments& deployments, std:
 
 // Stops units in the order given; one that is not there is no error.
 Task<Result<void>> stop_units(DeployParts& parts, std::vector<std::string> units);
+
+// Instances that run of the generation's templates, beside the default ones and those that are files of their own; by
+// the name of the template's default instance.
+Task<Result<std::map<std::string, std::vector<std::string>>>> running_instances(DeployParts& parts,
+                                                                                std::string live_folder,
+                                                                                const Generation& generation);
 
 // Starts the units anew, all at once. The error names the unit, what became of its job, and how to see why.
 Task<Result<void>> restart_units(DeployParts& parts, std::vector<std::string> units);

@@ -211,7 +211,7 @@ Task<void> Deployer::run_install(Deployment row, Prepared prepared) {
     co_await roll_back(std::move(row), std::move(done.error()), restarts);
     co_return;
   }
-  if (prepared.live) co_await drop_leftovers(row);
+  if (prepared.live) co_await drop_leftovers(row.id);
   // One generation back is kept: the staging folder of this deployment, where it holds what was live before it.
   if (!prepared.live) co_await drop_staging(row.id);
   co_await sweep_staging();

@@ -100,9 +100,10 @@ class Deployer {
   // Removes every staging folder that neither a live app nor an unfinished rollback needs.
   Task<void> sweep_staging();
   bool is_needed(const std::string& staging_id);
-  // Removes from Podman what the generation before an app's live one had and the live one has no more: networks, and
-  // secrets that no other app uses. A rollback makes them again.
-  Task<void> drop_leftovers(Deployment live);
+  // Removes from Podman what the generation before the live one of this id had and that one has no more: networks, and
+  // secrets that no other app uses. A rollback makes them again. What it has done once it does not do again.
+  Task<void> drop_leftovers(std::string id);
+  Task<Result<void>> drop_networks(Deployment live, std::vector<std::string> networks);
 
   struct Planning;
   Task<Result<Prepared>> look_ahead(std::string user_uuid, std::string staging_id, Release release);
@@ -130,8 +131,11 @@ class Deployer {
   Task<void> roll_back(Deployment row, Error why, Restarts restarts);
   Task<Result<void>> undo(const Deployment& row, Restarts restarts);
   bool is_switched(const Deployment& row, const Generation& staged) const;
+  Task<Result<void>> stop_additions(std::string app, const Generation& staged, const std::optional<Generation>& before);
   Task<Result<void>> undo_additions(const Deployment& row, const Generation& staged,
                                     const std::optional<Generation>& before);
+  Task<Result<void>> remove_additions(std::string app, const Generation& staged,
+                                      const std::optional<Generation>& before);
 
   Task<Result<Generation>> check_removable(std::string user_uuid, std::string name);
   Task<void> run_remove(Deployment row);

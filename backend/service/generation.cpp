@@ -158,10 +158,14 @@ std::string to_json(const Generation& generation) {
                {"secrets", generation.secrets},
                {"networks", generation.networks},
                {"volumes", generation.volumes},
+               {"found_networks", generation.found_networks},
+               {"found_volumes", generation.found_volumes},
+               {"instances", generation.instances},
                {"folder_identity", generation.folder_identity},
                {"replaces", generation.replaces},
                {"release_sha256", generation.release_sha256},
-               {"quarantined", generation.is_quarantined}});
+               {"quarantined", generation.is_quarantined},
+               {"dropped_leftovers", generation.has_dropped_leftovers}});
 }
 
 Result<Generation> generation_from_json(const std::string& text) {
@@ -183,10 +187,15 @@ Result<Generation> generation_from_json(const std::string& text) {
     generation.secrets = json.at("secrets").get<std::map<std::string, std::uint64_t>>();
     generation.networks = json.at("networks").get<std::vector<std::string>>();
     generation.volumes = json.at("volumes").get<std::vector<std::string>>();
+    // Older journals have neither these nor what is behind them below.
+    generation.found_networks = json.value("found_networks", std::vector<std::string>());
+    generation.found_volumes = json.value("found_volumes", std::vector<std::string>());
+    generation.instances = json.value("instances", std::vector<std::string>());
     generation.folder_identity = json.at("folder_identity").get<std::uint64_t>();
     generation.replaces = json.at("replaces").get<std::string>();
     generation.release_sha256 = text_field(json, "release_sha256").value_or("");
     generation.is_quarantined = bool_field(json, "quarantined").value_or(false);
+    generation.has_dropped_leftovers = bool_field(json, "dropped_leftovers").value_or(false);
     return generation;
   } catch (const Json::exception&) {
     return Fail({Code::internal_error, "The journal of a deployment cannot be read.", {}, {}});

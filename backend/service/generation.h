@@ -36,13 +36,17 @@ struct AppUnit {
 struct Generation {
   std::vector<AppUnit> units;
   std::map<std::string, std::uint64_t> secrets;  // name and version
-  std::vector<std::string> networks;             // Podman's names
+  std::vector<std::string> networks;             // Podman's names, of those that are the app's own
   std::vector<std::string> volumes;
+  std::vector<std::string> found_networks;  // those of its units that somebody else had made: never removed
+  std::vector<std::string> found_volumes;
+  std::vector<std::string> instances;  // of templates that go: somebody started them, and they are stopped with those
   std::map<std::string, std::string> files;  // SHA-256 of each bundled file by its path in the folder; not journaled
   std::uint64_t folder_identity = 0;         // Installer::identity of its folder, wherever that stands
   std::string replaces;                      // the deployment whose generation was live before; empty: none
   std::string release_sha256;                // of the bundle that it was unpacked from
   bool is_quarantined = false;               // it did not start, or was not healthy
+  bool has_dropped_leftovers = false;        // what only the one before had is out of Podman
 };
 
 // The generation that `folder` (staged or live) holds, from the generator's dry run: its units are those made from

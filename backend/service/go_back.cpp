@@ -4,6 +4,7 @@
 #include "backend/crypto/seal.h"
 #include "backend/service/deploy_steps.h"
 #include "backend/service/deployer.h"
+#include "backend/service/found_objects.h"
 #include "backend/service/host_checks.h"
 #include "backend/service/images.h"
 
@@ -91,6 +92,8 @@ Task<Result<void>> Deployer::bring(Deployment& row, Prepared& prepared) {
   Result<void> done;
   if (goes_back) done = co_await bring_recorded_images(parts_, prepared.staged);
   if (!goes_back) done = co_await bring_images(parts_, prepared.staged);
+  // A pull takes its time, and somebody may have made meanwhile what the app names.
+  if (done && row.state == "pulling") done = co_await part_found(parts_, row.user_uuid, row.name, prepared.staged);
   // The plan was made before anybody asked the registries.
   if (!goes_back) plan_new_images(prepared.live, prepared.staged, prepared.plan);
   row.journal = to_json(prepared.staged);
@@ -101,6 +104,7 @@ Task<Result<void>> Deployer::bring(Deployment& row, Prepared& prepared) {
 // A deployment that could not bring its images has touched nothing but names of images.
 Task<void> Deployer::give_up_bringing(Deployment row, Error why) {
   row.error = report_json(why);
+  row.journal = disowned(row.journal);
   const auto live = parts_.deployments.live(row.name);
   if (live && *live) {
     const auto generation = generation_from_json((*live)->journal);

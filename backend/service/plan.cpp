@@ -73,14 +73,22 @@ std::vector<std::string> reasons_to_change(const Generation& live, const AppUnit
   return reasons;
 }
 
-// Units that are no longer there, what runs before what it stands on.
-void plan_removals(const Generation& live, const Generation& staged, Plan& plan) {
+void plan_removal(const std::string& name, Plan& plan) {
+  plan.units.push_back({.name = name, .change = "removed", .reasons = {}});
+  plan.stop.push_back(name);
+}
+
+// Units that are no longer there, what runs before what it stands on, and all instances with their template.
+void plan_removals(const Generation& live, const Generation& staged, const HostState& host, Plan& plan) {
   auto order = start_order(live.units);
   std::ranges::reverse(order);
   for (const std::string& name : order) {
     if (find_unit(staged, name) != nullptr) continue;
-    plan.units.push_back({.name = name, .change = "removed", .reasons = {}});
-    plan.stop.push_back(name);
+    const auto instances = host.instances.find(name);
+    if (instances != host.instances.end()) {
+      for (const std::string& instance : instances->second) plan_removal(instance, plan);
+    }
+    plan_removal(name, plan);
   }
 }
 
@@ -174,7 +182,7 @@ Plan make_plan(const std::optional<Generation>& live, const Generation& staged, 
   plan_restarts(staged, host, plan);
   plan_needs(staged, host, plan);
   if (!live) return plan;
-  plan_removals(*live, staged, plan);
+  plan_removals(*live, staged, host, plan);
   plan.switches = live->files != staged.files;
   return plan;
 }

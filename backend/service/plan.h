@@ -39,6 +39,8 @@ struct Plan {
 struct HostState {
   std::map<std::string, std::string> unit_states;  // ActiveState by unit; one that was not asked for is taken to run
   std::map<std::string, std::string> image_ids;    // by reference, empty for one that is not there
+  // Of live templates, by the name of the default instance: others that somebody started.
+  std::map<std::string, std::vector<std::string>> instances = {};
 };
 
 // `live` is nothing where the app is not installed.

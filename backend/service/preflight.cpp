@@ -9,6 +9,7 @@
 #include "backend/base/offload.h"
 #include "backend/service/deploy_steps.h"
 #include "backend/service/foreign_secrets.h"
+#include "backend/service/found_objects.h"
 #include "backend/service/host_checks.h"
 #include "backend/service/images.h"
 #include "backend/service/policy_check.h"
@@ -135,7 +136,7 @@ struct Answers {
 };
 
 // How the services of what is live are, and which images there are of those that the new one names.
-Task<Result<HostState>> ask_host(DeployParts& parts, const BothGenerations& both) {
+Task<Result<HostState>> ask_host(DeployParts& parts, std::string live_folder, const BothGenerations& both) {
   HostState host;
   const auto images = co_await parts.podman.images();
   if (!images) co_return Fail(images.error());
@@ -149,6 +150,9 @@ Task<Result<HostState>> ask_host(DeployParts& parts, const BothGenerations& both
     if (!state) co_return Fail(state.error());
     host.unit_states[unit.name] = has_ended_well(*state) ? "active" : state->active_state;
   }
+  auto instances = co_await running_instances(parts, live_folder, *both.live);
+  if (!instances) co_return Fail(instances.error());
+  host.instances = *std::move(instances);
   co_return host;
 }
 
@@ -193,7 +197,7 @@ Task<Result<Answers>> ask(DeployParts& parts, std::string staging, std::string l
   auto unit_files = co_await parts.units.unit_files();
   if (!unit_files) co_return Fail(unit_files.error());
   answers.unit_files = std::move(*unit_files);
-  auto host = co_await ask_host(parts, answers.both);
+  auto host = co_await ask_host(parts, live_folder, answers.both);
   if (!host) co_return Fail(host.error());
   answers.host = std::move(*host);
   co_return answers;
@@ -238,6 +242,7 @@ Result<std::vector<Finding>> make_notes(DeployParts& parts, const std::string& a
   const Generation& staged = answers.both.staged;
   std::vector<Finding> notes;
   note_kept_objects(answers.both.live, staged, notes);
+  note_found_objects(staged, notes);
   for (const PodmanSecret& secret : foreign) {
     note(notes, "foreign-secret", secret.name, foreign_secret(secret).message);
   }
@@ -279,6 +284,10 @@ Result<void> complete(DeployParts& parts, const std::string& user_uuid, const st
                               .findings = findings,
                               .plan = prepared.plan});
   if (before) staged.replaces = live->id;
+  for (const auto& [unit, instances] : answers.host.instances) {
+    if (!std::ranges::contains(prepared.plan.stop, unit)) continue;
+    staged.instances.insert(staged.instances.end(), instances.begin(), instances.end());
+  }
   if (!prepared.plan.switches) staged.folder_identity = before->folder_identity;
   prepared.staged = std::move(staged);
   prepared.live = std::move(before);
@@ -336,6 +345,8 @@ Task<Result<Prepared>> preflight(DeployParts& parts, std::string user_uuid, std:
   fill_in_images(staged, answers->host);
   find_short_images(staged, answers->host, findings);
   if (made_with) pin(staged, *made_with);
+  const auto parted = co_await part_found(parts, user_uuid, manifest.deployment_name, staged);
+  if (!parted) co_return Fail(parted.error());
   Prepared prepared{.flags = *std::move(flags), .denied = std::move(findings)};
   prepared.foreign = foreign_secrets(answers->podman_secrets, user_uuid, staged.secrets);
   auto notes = make_notes(parts, manifest.deployment_name, *answers, prepared.foreign);

@@ -4,6 +4,7 @@
 
 #include "backend/base/offload.h"
 #include "backend/service/deployer.h"
+#include "backend/service/found_objects.h"
 
 // The part of the deployer that finishes what an earlier one could not: after a crash, or after a rollback that failed.
 
@@ -44,7 +45,7 @@ Task<void> Deployer::recover() {
   if (!settled) parts_.log.error("an app is still between two releases", {{"WHY", settled.error().message}});
   // What stands between two releases may still run with what the live one has no more.
   const auto live = parts_.deployments.live();
-  for (std::size_t at = 0; settled && live && at < live->size(); ++at) co_await drop_leftovers((*live)[at]);
+  for (std::size_t at = 0; settled && live && at < live->size(); ++at) co_await drop_leftovers((*live)[at].id);
   co_await sweep_staging();
   const auto reconciled = co_await reconcile_secrets();
   if (reconciled) co_return;
@@ -61,6 +62,7 @@ Task<void> Deployer::recover_one(Deployment row) {
   const Error why{Code::unavailable, "legerd was interrupted during the deployment.", "Deploy it again.", {}};
   if (row.state == "preflight") {  // nothing was touched yet
     row.error = report_json(why);
+    row.journal = disowned(row.journal);
     co_await finish(std::move(row), "rolled_back");
     co_return;
   }

@@ -14,9 +14,16 @@
 namespace leger {
 namespace {
 
+// All that runs or may run of it, what runs before what it stands on.
+std::vector<std::string> running_names(const Generation& generation) {
+  std::vector<std::string> names = generation.instances;
+  for (std::string& name : names_of(generation.units)) names.push_back(std::move(name));
+  return names;
+}
+
 std::string removal_plan(const Generation& generation, Deployer::Volumes volumes) {
   Json units = Json::array();
-  for (const std::string& unit : names_of(generation.units)) {
+  for (const std::string& unit : running_names(generation)) {
     units.push_back({{"name", unit}, {"change", "removed"}, {"reasons", Json::array()}});
   }
   const bool remove = volumes == Deployer::Volumes::remove;
@@ -65,7 +72,7 @@ Task<Result<std::string>> Deployer::remove(Actor actor, std::string name, Volume
   co_return id;
 }
 
-// The app is there, and those that must help to remove it answer.
+// The app is there, and those that must help to remove it answer: its generation, with the instances that are to stop.
 Task<Result<Generation>> Deployer::check_removable(std::string user_uuid, std::string name) {
   const auto live = parts_.deployments.live(name);
   if (!live) co_return Fail(live.error());
@@ -79,7 +86,15 @@ Task<Result<Generation>> Deployer::check_removable(std::string user_uuid, std::s
   if (!podman) co_return Fail(podman.error());
   const auto systemd = co_await parts_.units.unit_files();
   if (!systemd) co_return Fail(systemd.error());
-  co_return generation_from_json((*live)->journal);
+  auto generation = generation_from_json((*live)->journal);
+  if (!generation) co_return generation;
+  const auto instances = co_await running_instances(parts_, parts_.installer.live_path(name), *generation);
+  if (!instances) co_return Fail(instances.error());
+  generation->instances.clear();
+  for (const auto& [unit, names] : *instances) {
+    generation->instances.insert(generation->instances.end(), names.begin(), names.end());
+  }
+  co_return generation;
 }
 
 Task<void> Deployer::run_remove(Deployment row) {
@@ -106,7 +121,7 @@ Task<void> Deployer::run_remove(Deployment row) {
 }
 
 Task<Result<void>> Deployer::take_away(const Deployment& row, const Generation& generation) {
-  auto done = co_await stop_units(parts_, names_of(generation.units));
+  auto done = co_await stop_units(parts_, running_names(generation));
   if (done) {
     done = co_await offload(parts_.loop, [&]() -> Result<void> {
       if (!parts_.installer.is_live(row.name)) return {};
@@ -125,7 +140,9 @@ Task<Result<void>> Deployer::put_back(const Deployment& row, const Generation& g
   });
   if (!done || !parts_.installer.is_live(row.name)) co_return done;
   done = co_await parts_.units.reload();
-  const auto started = co_await restart_units(parts_, without_pod_members(generation, services_of(generation)));
+  auto services = without_pod_members(generation, services_of(generation));
+  services.insert(services.end(), generation.instances.begin(), generation.instances.end());
+  const auto started = co_await restart_units(parts_, std::move(services));
   co_return done ? started : done;
 }
 

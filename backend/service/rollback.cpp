@@ -1,8 +1,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "backend/base/clock.h"
 #include "backend/base/json.h"
 #include "backend/base/offload.h"
 #include "backend/service/deploy_steps.h"
@@ -31,6 +33,11 @@ class Outcome {
 
 bool has_unit(const Generation& generation, const std::string& unit) {
   return std::ranges::contains(generation.units, unit, &AppUnit::name);
+}
+
+bool names_network(const Generation& generation, const std::string& network) {
+  return std::ranges::contains(generation.networks, network) ||
+         std::ranges::contains(generation.found_networks, network);
 }
 
 std::vector<std::string> text_list(const std::string& json_text, const char* name) {
@@ -133,35 +140,63 @@ Task<Result<void>> Deployer::undo(const Deployment& row, Restarts restarts) {
   const auto others = none_yet ? std::vector<std::string>() : services_of_others(row.plan);
   services.insert(services.end(), others.begin(), others.end());
   if (*before) {
-    const auto down = co_await add_down(parts_, services_of(**before), services);
+    auto ran = services_of(**before);
+    ran.insert(ran.end(), staged->instances.begin(), staged->instances.end());
+    const auto down = co_await add_down(parts_, std::move(ran), services);
     outcome.note(down);
   }
   auto started = co_await restart_units(parts_, *before ? without_pod_members(**before, services) : services);
   if (started && !services.empty()) started = co_await await_health(parts_, services);
   outcome.note(started);
+  // Until here a container that both generations have may have run with them.
+  const auto removed = co_await remove_additions(row.name, *staged, *before);
+  outcome.note(removed);
   co_return outcome.first();
 }
 
-Task<void> Deployer::drop_leftovers(Deployment live) {
-  const auto generation = generation_from_json(live.journal);
-  if (!generation) co_return;
-  const auto before = generation_before(parts_.deployments, *generation);
-  if (!before || !*before) co_return;
-  Outcome outcome;
+Task<Result<void>> Deployer::drop_networks(Deployment live, std::vector<std::string> networks) {
+  if (networks.empty()) co_return Result<void>();
   const auto others = objects_of_others(parts_.deployments, live.name);
-  if (!others) co_return;
-  for (const std::string& network : (*before)->networks) {
-    if (std::ranges::contains(generation->networks, network) || others->contains(network)) continue;
-    const auto removed = co_await parts_.podman.remove_network(network);
+  if (!others) co_return Fail(others.error());
+  const auto there = co_await parts_.podman.list_networks();
+  if (!there) co_return Fail(there.error());
+  const auto committed = parse_rfc3339(live.finished_at.value_or(""));
+  Outcome outcome;
+  for (const PodmanObject& network : *there) {
+    if (!std::ranges::contains(networks, network.name) || others->contains(network.name)) continue;
+    // One that was made since is somebody else's.
+    if (!committed || !network.made_at || *network.made_at > *committed) continue;
+    const auto removed = co_await parts_.podman.remove_network(network.name);
     outcome.note(removed);
   }
+  co_return outcome.first();
+}
+
+Task<void> Deployer::drop_leftovers(std::string id) {
+  auto live = parts_.deployments.get(id);
+  if (!live || !live->live) co_return;
+  auto generation = generation_from_json(live->journal);
+  if (!generation || generation->has_dropped_leftovers) co_return;
+  const auto before = generation_before(parts_.deployments, *generation);
+  if (!before || !*before) co_return;
+  auto networks = (*before)->networks;
+  std::erase_if(networks, [&](const std::string& name) { return names_network(*generation, name); });
+  Outcome outcome;
+  const auto removed = co_await drop_networks(*live, std::move(networks));
+  outcome.note(removed);
   std::vector<std::string> secrets = secrets_of(**before);
   std::erase_if(secrets, [&](const std::string& name) { return generation->secrets.contains(name); });
-  const auto dropped = co_await drop_podman_secrets(parts_, live.user_uuid, live.name, std::move(secrets));
+  const auto dropped = co_await drop_podman_secrets(parts_, live->user_uuid, live->name, std::move(secrets));
   outcome.note(dropped);
+  generation->has_dropped_leftovers = true;
+  live->journal = to_json(*generation);
+  if (outcome.first()) {
+    const auto noted = co_await parts_.deployments.update(*live);
+    outcome.note(noted);
+  }
   if (outcome.first()) co_return;
   parts_.log.warning("what the app has no more cannot be removed from Podman; the next start tries again",
-                     {{"APP", live.name}, {"WHY", outcome.first().error().message}});
+                     {{"APP", live->name}, {"WHY", outcome.first().error().message}});
 }
 
 // Whether the app's folder is the one that the row's deployment put there, and what was there before is still kept.
@@ -171,25 +206,45 @@ bool Deployer::is_switched(const Deployment& row, const Generation& staged) cons
          Installer::identity(parts_.installer.staging_path(row.id)) != 0;
 }
 
-// Units, networks and secrets that only the new generation has, and the secrets' versions.
-Task<Result<void>> Deployer::undo_additions(const Deployment& row, const Generation& staged,
+// The units that only the new generation has, with all that runs of its templates.
+Task<Result<void>> Deployer::stop_additions(std::string app, const Generation& staged,
                                             const std::optional<Generation>& before) {
+  Outcome outcome;
+  auto instances = co_await running_instances(parts_, parts_.installer.live_path(app), staged);
+  if (!instances) outcome.note(Fail(instances.error()));
   std::vector<std::string> gone;
   for (const std::string& unit : names_of(staged.units)) {
-    if (!before || !has_unit(*before, unit)) gone.push_back(unit);
+    if (before && has_unit(*before, unit)) continue;
+    if (instances) std::ranges::move((*instances)[unit], std::back_inserter(gone));
+    gone.push_back(unit);
   }
-  Outcome outcome;
   const auto stopped = co_await stop_units(parts_, std::move(gone));
+  outcome.note(stopped);
+  co_return outcome.first();
+}
+
+// Units and secrets that only the new generation has, and the secrets' versions.
+Task<Result<void>> Deployer::undo_additions(const Deployment& row, const Generation& staged,
+                                            const std::optional<Generation>& before) {
+  Outcome outcome;
+  const auto stopped = co_await stop_additions(row.name, staged, before);
   outcome.note(stopped);
   const auto restored = co_await restore_podman_secrets(parts_, row, staged, before);
   outcome.note(restored);
   if (!restored) secrets_are_wrong_ = true;
   const auto reloaded = co_await parts_.units.reload();
   outcome.note(reloaded);
-  const auto others = objects_of_others(parts_.deployments, row.name);
+  co_return outcome.first();
+}
+
+// Networks that only the new generation has.
+Task<Result<void>> Deployer::remove_additions(std::string app, const Generation& staged,
+                                              const std::optional<Generation>& before) {
+  const auto others = objects_of_others(parts_.deployments, app);
   if (!others) co_return Fail(others.error());
+  Outcome outcome;
   for (const std::string& network : staged.networks) {
-    const bool was_there = before && std::ranges::contains(before->networks, network);
+    const bool was_there = before && names_network(*before, network);
     if (was_there || others->contains(network)) continue;
     const auto removed = co_await parts_.podman.remove_network(network);
     outcome.note(removed);

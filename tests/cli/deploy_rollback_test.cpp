@@ -1,16 +1,20 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 #include "tests/cli/harness.h"
+#include "tests/cli/terminal.h"
 
 namespace leger {
 namespace {
 
 using test::failure;
 using test::Harness;
+using test::MemoryFile;
 using test::Ran;
 using test::success;
+using test::Terminal;
 
 constexpr const char* kOneService = R"({"services":[{"name":"hello","app":"hello"}]})";
 constexpr const char* kTwoServices = R"({"services":[{"name":"a","app":"hello"},{"name":"b","app":"other"}]})";
@@ -39,6 +43,24 @@ TEST_CASE("deploy rollback asks first, and nothing is sent where nobody can answ
   CHECK(ran.exit == 2);
   CHECK(ran.err.contains("--yes"));
   CHECK(harness.api->seen().empty());
+}
+
+TEST_CASE("a no to what a deploy command asks is exit 1: nothing was done") {
+  using Words = std::vector<std::string>;
+  for (const Words& words : {Words{"deploy", "rollback", "hello"}, Words{"deploy", "remove", "hello", "--volumes"}}) {
+    CAPTURE(words[1]);
+    Harness harness;
+    Terminal terminal("n\n");
+    const MemoryFile out;
+    Io io = harness.io;
+    io.in = terminal.get();
+    io.out = out.get();
+    io.err = terminal.get();
+    CHECK(leger::run(words, io) == 1);
+    CHECK(terminal.screen("nothing was done").contains("[y/N]"));
+    CHECK(out.content().empty());
+    CHECK(harness.api->seen().empty());
+  }
 }
 
 TEST_CASE("deploy rollback without a name does not choose among apps") {

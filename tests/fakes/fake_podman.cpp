@@ -111,6 +111,25 @@ Task<Result<void>> FakePodman::untag_image(std::string name) {
   co_return Result<void>();
 }
 
+std::vector<PodmanObject> FakePodman::objects(const std::set<std::string>& names) const {
+  std::vector<PodmanObject> list;
+  for (const std::string& name : names) {
+    const auto made = made_at.find(name);
+    list.push_back({.name = name, .made_at = made == made_at.end() ? 0 : made->second});
+  }
+  return list;
+}
+
+Task<Result<std::vector<PodmanObject>>> FakePodman::list_networks() {
+  if (auto entered = enter("list_networks", {}); !entered) co_return Fail(entered.error());
+  co_return objects(networks);
+}
+
+Task<Result<std::vector<PodmanObject>>> FakePodman::list_volumes() {
+  if (auto entered = enter("list_volumes", {}); !entered) co_return Fail(entered.error());
+  co_return objects(volumes);
+}
+
 Task<Result<void>> FakePodman::remove_network(std::string name) { co_return remove("remove_network", name, networks); }
 
 Task<Result<void>> FakePodman::remove_volume(std::string name) { co_return remove("remove_volume", name, volumes); }

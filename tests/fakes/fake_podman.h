@@ -26,6 +26,8 @@ class FakePodman final : public Podman {
   std::vector<PodmanImage> local_images;
   std::set<std::string> networks;
   std::set<std::string> volumes;
+  // When networks and volumes were made, in seconds since 1970; what is not here, at its beginning.
+  std::map<std::string, std::int64_t> made_at;
   // Of these networks and volumes a removal fails.
   std::set<std::string> in_use;
   // By container id.
@@ -56,6 +58,8 @@ class FakePodman final : public Podman {
   Task<Result<void>> pull_image(std::string reference, std::string policy, PullWatcher watcher) override;
   Task<Result<void>> tag_image(std::string image, std::string name) override;
   Task<Result<void>> untag_image(std::string name) override;
+  Task<Result<std::vector<PodmanObject>>> list_networks() override;
+  Task<Result<std::vector<PodmanObject>>> list_volumes() override;
   Task<Result<void>> remove_network(std::string name) override;
   Task<Result<void>> remove_volume(std::string name) override;
 
@@ -67,6 +71,7 @@ class FakePodman final : public Podman {
 
   // Notes the call; the error where it is one that fails.
   Result<void> enter(const std::string& name, const std::string& object);
+  std::vector<PodmanObject> objects(const std::set<std::string>& names) const;
   void name_image(const std::string& id, const std::string& name);
   Result<void> remove(const std::string& name, const std::string& object, std::set<std::string>& from);
 

@@ -109,6 +109,19 @@ Task<Result<UnitState>> FakeUnits::state(std::string unit) {
   co_return found->second;
 }
 
+Task<Result<std::vector<std::string>>> FakeUnits::instances(std::string template_file) {
+  if (!broken_.message.empty()) co_return Fail(broken_);
+  const std::size_t at = template_file.find('@') + 1;
+  std::vector<std::string> names;
+  for (const auto& [name, state] : units_) {
+    const bool is_longer = name.size() > template_file.size();
+    if (is_longer && name.starts_with(template_file.substr(0, at)) && name.ends_with(template_file.substr(at))) {
+      names.push_back(name);
+    }
+  }
+  co_return names;
+}
+
 Task<Result<std::vector<std::string>>> FakeUnits::unit_files() {
   if (!broken_.message.empty()) co_return Fail(broken_);
   std::vector<std::string> names;

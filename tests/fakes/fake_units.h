@@ -54,6 +54,7 @@ class FakeUnits final : public Units {
   Task<Result<std::string>> restart(std::string unit, std::uint64_t timeout_ms) override;
   Task<Result<void>> reset_failed(std::string unit) override;
   Task<Result<UnitState>> state(std::string unit) override;
+  Task<Result<std::vector<std::string>>> instances(std::string template_file) override;
   Task<Result<std::vector<std::string>>> unit_files() override;
 
  private:

@@ -89,6 +89,46 @@ class Others(AppCase):
         self.fails("app", {"web.container": web(PORT, "Volume=./data:/data"), "data/file": "x"}, "web.container", state=None)
         self.shows(PORT, "the page of app")
 
+    def names(self, kind):
+        return must(self.host.sh(f"podman {kind} ls --format '{{{{.Name}}}}'")).split()
+
+    def test_a_network_and_a_volume_that_were_there_before_outlive_the_app(self):
+        must(self.host.sh("podman network create theirs; podman volume create theirs-data"))
+        self.addCleanup(self.host.sh, "podman network rm theirs; podman volume rm theirs-data systemd-own")
+        with_theirs = self.host.leavings()
+        files = {"web.container": web(PORT, "Network=net.network\nVolume=data.volume:/data\nVolume=own.volume:/own"),
+                 "net.network": unit(Network="NetworkName=theirs"), "data.volume": unit(Volume="VolumeName=theirs-data"),
+                 "own.volume": unit(Volume="Label=a=b")}
+        self.fails("app", {**files, "bad.container": CRASHES}, "bad.service")
+        self.assertIn("theirs-data", self.names("volume"))
+        version = self.deploy("app", files)
+        must(self.host.sh("podman exec systemd-web sh -c 'echo kept >/data/file'"))
+        self.assertIn("uses the network theirs that is there already", must(self.host.leger("deploy", "plan", str(version))))
+        # What was found by one generation is not the next one's own.
+        self.deploy("app", {**files, "page.txt": "anew\n"})
+        self.fails("app", {**files, "bad.container": CRASHES}, "bad.service")
+        must(self.host.leger("deploy", "remove", "app", "--volumes", "--yes"))
+        self.assertEqual(self.host.leavings(), with_theirs)
+        self.assertIn("theirs-data", self.names("volume"))
+        self.assertNotIn("systemd-own", self.names("volume"))
+        shown = must(self.host.sh("cat $(podman volume inspect -f '{{ .Mountpoint }}' theirs-data)/file"))
+        self.assertEqual(shown, "kept\n")
+
+    def test_a_network_that_was_made_by_hand_after_the_app_gave_it_up_stays(self):
+        self.deploy("app", {"web.container": web(PORT), "job.container": web(SPARE, "Network=gone.network"),
+                            "gone.network": unit(Network="Label=a=b")})
+        self.assertIn("systemd-gone", self.names("network"))
+        self.deploy("app", {"web.container": web(PORT)})
+        self.assertNotIn("systemd-gone", self.names("network"))
+        must(self.host.sh("podman network create systemd-gone"))
+        self.addCleanup(self.host.sh, "podman network rm systemd-gone")
+        before = self.host.leavings()
+        must(self.host.sh("systemctl --user restart legerd.service"))
+        self.wait_for(lambda: self.host.leger("deploy", "plan").code == 0)
+        self.assertEqual(self.host.leavings(), before)
+        must(self.host.leger("deploy", "remove", "app"))
+        self.assertIn("systemd-gone", self.names("network"))
+
     def test_one_app_leaves_the_other_alone(self):
         self.deploy("one", {"one.container": web(PORT, "Volume=one.volume:/kept\nNetwork=one.network"), "one.volume": unit(Volume="Label=a=b"),
                             "one.network": unit(Network="Label=a=b")})

@@ -148,6 +148,37 @@ spec:
         self.shows(PORT, "anew")
         self.remove("template")
 
+    def test_instances_that_somebody_started_go_with_their_template(self):
+        template = web(None, "Environment=WHO=%i", Install="DefaultInstance=one")
+        files = {"job@.container": template, "web.container": web(PORT)}
+        self.deploy("template", files)
+        self.host.write(".config/containers/systemd/job@three.container", unit(Container=f"Image={IMAGE}\nPull=never\nExec=/bin/sleep 1000"))
+        take_away = """systemctl --user stop job@three.service; systemctl --user reset-failed job@three.service
+                       rm -f ~/.config/containers/systemd/job@three.container; systemctl --user daemon-reload"""
+        self.addCleanup(self.host.sh, take_away)
+        must(self.host.sh("systemctl --user daemon-reload; systemctl --user start job@two.service job@three.service"))
+        self.assertEqual(len(self.container_ids()), 4)
+        without = {"web.container": web(PORT)}
+        self.assertIn("job@two.service", must(self.host.leger("deploy", "plan", str(self.release("template", without)))))
+        bad = unit(Container=f"Image={IMAGE}\nPull=never\nExec=/bin/false")
+        self.fails("template", {**without, "bad.container": bad}, "bad.service")
+        self.assertEqual(self.state("job@two.service", "ActiveState"), ("active",), "as it was")
+        self.deploy("template", without)
+
+        def is_gone(instance):
+            self.assertNotEqual(self.state(instance, "ActiveState"), ("active",))
+            self.assertEqual(self.state("job@three.service", "ActiveState"), ("active",), "it is a unit of its own")
+        is_gone("job@two.service")
+        self.assertEqual(len(self.container_ids()), 2)
+        self.deploy("template", files)
+        must(self.host.sh("systemctl --user start job@two.service"))
+        must(self.host.leger("deploy", "remove", "template"))
+        is_gone("job@two.service")
+        is_gone("job@one.service")
+        self.assertEqual(len(self.container_ids()), 1)
+        self.host.sh(take_away)
+        self.assertEqual(self.host.leavings(), self.clean)
+
     def test_a_template_without_an_instance_is_refused(self):
         self.fails("template", {"job@.container": web(PORT)}, "job@.container", "DefaultInstance=", state=None)
 

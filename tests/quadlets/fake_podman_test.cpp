@@ -21,6 +21,9 @@ TEST_CASE("the fake Podman keeps, replaces and removes, and fails when told to")
   CHECK(podman.stored.at("a").value == "2");
   CHECK(run(loop, podman.secrets()).value().size() == 1);
   CHECK_FALSE(run(loop, podman.remove_network("n")).has_value());
+  podman.made_at["n"] = 7;
+  CHECK(run(loop, podman.list_networks()).value().at(0).made_at == 7);
+  CHECK(run(loop, podman.list_volumes()).value().empty());
   CHECK(run(loop, podman.remove_volume("absent")).has_value());
   podman.fail("put_secret", {Code::upstream_failed, "no", "retry", {}}, 2);
   CHECK(run(loop, podman.put_secret("b", Secret("1"), {})).has_value());

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "quadlets/podman.h"
@@ -85,6 +86,24 @@ TEST_CASE("Podman: the beginning of an id or of a name removes nothing") {
   REQUIRE(client.post("/networks/create", R"({"name":"leger-check"})") == 200);
   CHECK(run(client.loop, client.podman.remove_network("leger-check")).has_value());
   CHECK(client.status_of("/networks/leger-check/json") == 404);
+  CHECK(run(client.loop, client.podman.remove_network("leger-check")).has_value());
+}
+
+TEST_CASE("Podman: networks and volumes are listed with the time when they were made") {
+  Client client;
+  const std::int64_t now = client.clock.wall_seconds();
+  REQUIRE(client.post("/volumes/create", R"({"Name":"leger-check"})") == 201);
+  REQUIRE(client.post("/networks/create", R"({"name":"leger-check"})") == 200);
+  for (const auto& list :
+       {run(client.loop, client.podman.list_volumes()), run(client.loop, client.podman.list_networks())}) {
+    REQUIRE(list.has_value());
+    const auto made = std::ranges::find(*list, "leger-check", &PodmanObject::name);
+    REQUIRE(made != list->end());
+    REQUIRE(made->made_at.has_value());
+    CHECK(*made->made_at - now >= 0);
+    CHECK(*made->made_at - now <= 60);
+  }
+  CHECK(run(client.loop, client.podman.remove_volume("leger-check")).has_value());
   CHECK(run(client.loop, client.podman.remove_network("leger-check")).has_value());
 }
 

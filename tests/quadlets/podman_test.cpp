@@ -273,6 +273,34 @@ struct OneObject {
   }};
 };
 
+TEST_CASE("networks and volumes are listed with the time when they were made") {
+  const std::string networks =
+      R"([{"name":"podman","id":"2f","driver":"bridge","created":"2026-11-26T10:31:40.9+01:00"},)"
+      R"({"name":"odd","created":"yesterday"}])";
+  const std::string volumes = R"([{"Name":"data","Driver":"local","CreatedAt":"2026-11-26T09:31:40.123456789Z"}])";
+  SocketServer server([&](const std::string& line, const std::string&) {
+    return answer(200, line.contains("/networks/") ? networks : volumes);
+  });
+  using Objects = std::vector<PodmanObject>;
+  const auto nets = ask<Objects>(server.path(), [](PodmanApi& podman) { return podman.list_networks(); });
+  REQUIRE(nets.has_value());
+  REQUIRE(nets->size() == 2);
+  CHECK(nets->at(0).name == "podman");
+  CHECK(nets->at(0).made_at == 1'795'685'500);
+  CHECK_FALSE(nets->at(1).made_at.has_value());
+  const auto vols = ask<Objects>(server.path(), [](PodmanApi& podman) { return podman.list_volumes(); });
+  REQUIRE(vols.has_value());
+  REQUIRE(vols->size() == 1);
+  CHECK(vols->at(0).name == "data");
+  CHECK(vols->at(0).made_at == nets->at(0).made_at);
+  CHECK(server.lines() == std::vector<std::string>{std::string("GET ") + kApi + "/networks/json",
+                                                   std::string("GET ") + kApi + "/volumes/json"});
+  const SocketServer nameless(always(answer(200, R"([{"Name":"n"}])")));
+  const auto garbled = ask<Objects>(nameless.path(), [](PodmanApi& podman) { return podman.list_networks(); });
+  REQUIRE_FALSE(garbled.has_value());
+  check_says(garbled.error(), "list of networks");
+}
+
 TEST_CASE("what is there by exactly its name is removed") {
   OneObject secret{.shown = secret_json("abcde", "{}")};
   CHECK(remove_secret(secret.server.path(), "abcde").has_value());

@@ -53,6 +53,12 @@ TEST_CASE("a fake unit goes wrong as it is told to") {
   CHECK(run(f.loop, f.units.state("a.service"))->restarts == 2);
 }
 
+TEST_CASE("a fake template has the instances that are there") {
+  Fixture f;
+  for (const char* unit : {"a@.service", "a@one.service", "a@one.socket", "aa@two.service"}) f.units.add(unit);
+  CHECK(run(f.loop, f.units.instances("a@.service")) == std::vector<std::string>{"a@one.service"});
+}
+
 TEST_CASE("an unknown fake unit is not found") {
   Fixture f;
   const auto started = run(f.loop, f.units.start("b.service", 100));

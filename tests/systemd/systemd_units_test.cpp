@@ -320,6 +320,32 @@ TEST_CASE("unit files are given by their base names") {
   CHECK(*files == Lines{"default.target", "a.service", "bare.service"});
 }
 
+TEST_CASE("instances are asked for by the template's name, taken literally") {
+  Fixture f;
+  std::string pattern;
+  f.peer.on("ListUnitsByPatterns", [&pattern](FakePeer& peer, sd_bus_message* call) {
+    const char* asked = "";
+    sd_bus_message_skip(call, "as");
+    sd_bus_message_read(call, "as", 1, &asked);
+    pattern = asked;
+    sd_bus_message* reply = nullptr;
+    sd_bus_message_new_method_return(call, &reply);
+    sd_bus_message_append(reply, "a(ssssssouso)", 2, "job@one.service", "", "loaded", "active", "running", "", "/a", 0,
+                          "", "/", "job@two.service", "", "loaded", "failed", "failed", "", "/b", 0, "", "/");
+    sd_bus_send(peer.bus(), reply, nullptr);
+    sd_bus_message_unref(reply);
+  });
+  const auto instances = run(f.loop, f.units.instances("job\\x2d@.service"));
+  REQUIRE(instances);
+  CHECK(*instances == Lines{"job@one.service", "job@two.service"});
+  CHECK(pattern == "job\\x2d@?*.service");
+  const auto none = run(f.loop, f.units.instances("job*@.service"));
+  CHECK((!none && none.error().code == Code::service_not_found));
+  f.peer.on("ListUnitsByPatterns", [](FakePeer& peer, sd_bus_message* call) { peer.answer_text(call, "no"); });
+  const auto garbled = run(f.loop, f.units.instances("job@.service"));
+  CHECK((!garbled && garbled.error().message.contains("ListUnitsByPatterns")));
+}
+
 TEST_CASE("a unit that is not loaded has no failed state to forget") {
   Fixture f;
   f.peer.on("ResetFailedUnit", refuses(kNoSuchUnit, "Unit a.service not loaded."));

@@ -65,6 +65,7 @@ void write_all(UnitFiles& files) {
   files.write("leger-check-pulled.service", service("Type=oneshot\nExecStart=/bin/true"));
   files.write("leger-check.service", "[Unit]\nWants=leger-check-pulled.service\nAfter=leger-check-pulled.service\n" +
                                          service("ExecStart=/bin/sleep 1000"));
+  files.write("leger-check-x\\x2dy@.service", service("ExecStart=/bin/sleep 1000"));
   files.write("leger-check-fails.service", service("Type=oneshot\nExecStart=/bin/false"));
   files.write("leger-check-needs.service",
               "[Unit]\nRequires=leger-check-fails.service\nAfter=leger-check-fails.service\n" +
@@ -105,6 +106,16 @@ void check_restarts(Check& check, leger::Loop& loop, leger::SystemdUnits& units)
   check.that(state && state->restarts >= 2, "its restarts are counted");
   check.that(run(loop, units.stop("leger-check-loops.service", kJobMs)).has_value(), "stop of what crashes");
   check.that(run(loop, units.reset_failed("leger-check-loops.service")).has_value(), "reset_failed of what crashed");
+}
+
+void check_instances(Check& check, leger::Loop& loop, leger::SystemdUnits& units) {
+  using leger::test::run;
+  check.job(run(loop, units.start("leger-check-x\\x2dy@one.service", kJobMs)), "done", "start of an instance");
+  const auto loaded = run(loop, units.instances("leger-check-x\\x2dy@.service"));
+  check.that(loaded && *loaded == std::vector<std::string>{"leger-check-x\\x2dy@one.service"}, "its template has it");
+  const auto none = run(loop, units.instances("leger-check-absent@.service"));
+  check.that(none && none->empty(), "a template that is not there has none");
+  check.job(run(loop, units.stop("leger-check-x\\x2dy@one.service", kJobMs)), "done", "stop of the instance");
 }
 
 void check_unknown(Check& check, leger::Loop& loop, leger::SystemdUnits& units) {
@@ -148,6 +159,7 @@ int check_all() {
   check.that(leger::test::run(loop, reload_twice(loop, units)).has_value(), "two reloads at once");
   check_jobs(check, loop, units);
   check_restarts(check, loop, units);
+  check_instances(check, loop, units);
   check_unknown(check, loop, units);
   const auto names = leger::test::run(loop, units.unit_files());
   const auto there = [&names](const char* name) { return names && std::ranges::find(*names, name) != names->end(); };

@@ -22,6 +22,27 @@ PodmanContainer container(const std::string& unit, const std::string& health) {
 
 }  // namespace
 
+TEST_CASE("Instances are those that run of the template's own file") {
+  const TemporaryFolder folder;
+  Daemon daemon(folder.path(), {});
+  for (const char* name : {"one", "two", "down", "failed", "file", "other"}) {
+    const std::string unit = std::string("job@") + name + ".service";
+    daemon.machine.units.add(unit, "/q/app/job@.container");
+    daemon.machine.units.at(unit).active_state = "active";
+  }
+  daemon.machine.units.at("job@down.service").active_state = "inactive";
+  daemon.machine.units.at("job@failed.service").active_state = "failed";
+  daemon.machine.units.at("job@other.service").source_path = "/q/other/job@other.container";
+  Generation generation;
+  generation.units = {{.name = "job@one.service", .source = "job@.container", .image = "i", .secrets = {}},
+                      {.name = "job@file.service", .source = "job@file.container", .image = "i", .secrets = {}},
+                      {.name = "web.service", .source = "web.container", .image = "i", .secrets = {}}};
+  DeployParts parts = daemon.deploy_parts();
+  const auto running = run(daemon.loop, running_instances(parts, "/q/app", generation));
+  REQUIRE(running);
+  CHECK(*running == std::map<std::string, std::vector<std::string>>{{"job@one.service", {"job@two.service"}}});
+}
+
 TEST_CASE("The health gate waits for the settling time, and notices a service that is restarted meanwhile") {
   const TemporaryFolder folder;
   Daemon daemon(folder.path(), {});

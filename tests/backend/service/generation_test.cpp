@@ -82,6 +82,10 @@ TEST_CASE("The journal of a generation is read as it was written") {
   generation.secrets = {{"token", 18'446'744'073'709'551'615U}};
   generation.networks = {"n"};
   generation.volumes = {"v"};
+  generation.found_networks = {"theirs"};
+  generation.found_volumes = {"their-data"};
+  generation.instances = {"job@two.service"};
+  generation.has_dropped_leftovers = true;
   generation.folder_identity = 18'446'744'073'709'551'615U;
   generation.replaces = "id";
   const auto read = generation_from_json(to_json(generation));
@@ -94,9 +98,23 @@ TEST_CASE("The journal of a generation is read as it was written") {
   CHECK(read->secrets == generation.secrets);
   CHECK(read->networks == generation.networks);
   CHECK(read->volumes == generation.volumes);
+  CHECK(read->found_networks == generation.found_networks);
+  CHECK(read->found_volumes == generation.found_volumes);
+  CHECK(read->instances == generation.instances);
+  CHECK(read->has_dropped_leftovers);
   CHECK(read->folder_identity == generation.folder_identity);
   CHECK(read->replaces == "id");
   CHECK(generation_from_json(to_json({})));
+}
+
+TEST_CASE("A journal of before objects were told apart is read: all are the app's own") {
+  const auto read = generation_from_json(
+      R"({"units":[],"secrets":{},"networks":["n"],"volumes":["v"],"folder_identity":0,"replaces":""})");
+  REQUIRE(read);
+  CHECK(read->networks == std::vector<std::string>{"n"});
+  CHECK(read->volumes == std::vector<std::string>{"v"});
+  CHECK(read->found_networks.empty());
+  CHECK_FALSE(read->has_dropped_leftovers);
 }
 
 TEST_CASE("A journal that was not written so is refused") {
@@ -113,6 +131,7 @@ TEST_CASE("A journal that was not written so is refused") {
       R"({"units":[7],"secrets":{},"networks":[],"volumes":[],"folder_identity":0,"replaces":""})",
       R"({"units":[],"secrets":[1],"networks":[],"volumes":[],"folder_identity":0,"replaces":""})",
       R"({"units":[],"secrets":{"a":"b"},"networks":[],"volumes":[],"folder_identity":0,"replaces":""})",
+      R"({"units":[],"secrets":{},"networks":[],"volumes":[],"found_volumes":7,"folder_identity":0,"replaces":""})",
       R"({"units":[],"secrets":{},"networks":"n","volumes":[],"folder_identity":0,"replaces":""})",
       R"({"units":[],"secrets":{},"networks":[],"volumes":[],"folder_identity":"0","replaces":""})"};
   for (const std::string& text : garbage) {

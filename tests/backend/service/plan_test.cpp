@@ -122,4 +122,19 @@ TEST_CASE("Units that go away are stopped, services before networks, and a chang
   CHECK(plan.restart == Names{"new.service"});
 }
 
+TEST_CASE("Instances of a template go with it, and stay with one that stays") {
+  Generation live = shop();
+  live.units.push_back(unit("job@one.service", "job@.container", "run job"));
+  live.units.push_back(unit("kept@one.service", "kept@.container", "run kept"));
+  Generation staged = shop();
+  staged.units.push_back(live.units.back());
+  const HostState host{
+      .unit_states = {},
+      .image_ids = {},
+      .instances = {{"job@one.service", {"job@two.service"}}, {"kept@one.service", {"kept@two.service"}}}};
+  const Plan plan = make_plan(live, staged, kLive, host);
+  CHECK(plan.stop == Names{"job@two.service", "job@one.service"});
+  CHECK(change_of(plan, "job@two.service") == "removed");
+}
+
 }  // namespace leger

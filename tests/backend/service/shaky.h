@@ -46,6 +46,9 @@ class ShakyUnits final : public Units {
   Task<Result<UnitState>> state(std::string unit) override {
     return shake(trouble_, "state " + unit, machine_.units.state(unit));
   }
+  Task<Result<std::vector<std::string>>> instances(std::string template_file) override {
+    return shake(trouble_, "instances " + template_file, machine_.units.instances(template_file));
+  }
   Task<Result<std::vector<std::string>>> unit_files() override { return shake(trouble_, "unit_files", loaded()); }
 
  private:
@@ -94,6 +97,12 @@ class ShakyPodman final : public Podman {
   }
   Task<Result<void>> untag_image(std::string name) override {
     return shake(trouble_, "untag_image " + name, real_.untag_image(name));
+  }
+  Task<Result<std::vector<PodmanObject>>> list_networks() override {
+    return shake(trouble_, "list_networks", real_.list_networks());
+  }
+  Task<Result<std::vector<PodmanObject>>> list_volumes() override {
+    return shake(trouble_, "list_volumes", real_.list_volumes());
   }
   Task<Result<void>> remove_network(std::string name) override {
     return shake(trouble_, "remove_network " + name, real_.remove_network(name));

@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr std::uint64_t kStall = 30'000;
+constexpr std::uint64_t kTidied = 20;  // ms after which the file of a deleted release is gone
 
 std::string sha256_of(std::string_view bytes) {
   Sha256 hash;
@@ -195,11 +196,11 @@ TEST_CASE("a download that runs slowly while its release is deleted is got whole
   client.send(request("GET", "/api/releases/1/download"));
   std::string text = client.read(kMiB);
   CHECK(ask(downloads.daemon.unix_socket(), request("DELETE", "/api/releases/1")).status == 200);
-  downloads.daemon.advance(20);  // when files of deleted releases go
+  downloads.daemon.advance(kTidied);
   CHECK(comes_true([&] { return downloads.path().empty(); }));
   const std::size_t whole = text.find("\r\n\r\n") + 4 + downloads.bytes.size();
   while (text.size() < whole) {
-    downloads.daemon.advance(kStall - 1);
+    downloads.daemon.advance(kStall - kTidied - 1);
     text += client.read(std::min(2 * kMiB, whole - text.size()));
   }
   CHECK(text.ends_with(downloads.bytes));
@@ -213,7 +214,7 @@ TEST_CASE("the same over TLS") {
   client.send(request("GET", "/api/releases/1/download", {}, signed_in(downloads.daemon)));
   std::string text = client.read(kMiB);
   CHECK(ask(downloads.daemon.unix_socket(), request("DELETE", "/api/releases/1")).status == 200);
-  downloads.daemon.advance(20);
+  downloads.daemon.advance(kTidied);
   const std::size_t whole = text.find("\r\n\r\n") + 4 + downloads.bytes.size();
   while (text.size() < whole) text += client.read(std::min(4 * kMiB, whole - text.size()));
   CHECK(text.ends_with(downloads.bytes));

@@ -44,7 +44,7 @@ PolicyPlaces policy_host(const Config& config) {
                        config.credentials_directory,
                        config.tailscale.api_key_file,
                        config.socket.value_or("")};
-  host.leger_places.append_range(leger_programs(config));
+  for (std::string& program : leger_programs(config)) host.leger_places.push_back(std::move(program));
   std::erase_if(host.leger_places, [](const std::string& place) { return !place.starts_with('/'); });
   return host;
 }

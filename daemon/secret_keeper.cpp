@@ -1,5 +1,6 @@
 #include "daemon/secret_keeper.h"
 
+#include <errno.h>  // program_invocation_name, of GNU
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,8 +37,11 @@ SecretKeeper secret_keeper(const Config& config) {
 std::vector<std::string> leger_programs(const Config& config) {
   std::vector<std::string> programs;
   std::error_code absent;
+  // How systemd was told to start it is, perhaps, a link; no other path is absolute here.
+  const fs::path started_as = program_invocation_name;
   for (const fs::path& program :
-       {own_program(), fs::path(leger_program(config)), fs::canonical(leger_program(config), absent)}) {
+       {own_program(), started_as, fs::path(leger_program(config)), fs::canonical(leger_program(config), absent)}) {
+    if (!program.is_absolute()) continue;
     if (is_users(program) || is_users(program.parent_path())) programs.push_back(program.string());
   }
   return programs;

@@ -11,15 +11,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from stage import LOGS, ROOT, Apart, Stage, paint
 
 # One program of unit tests may take this long before it counts as hung, in seconds.
 PROGRAM_LIMIT = 20 * 3600 if os.environ.get("LEGER_SOAK") else 600
-BUILD_LIMIT = 2000  # for what tailscaled is built of, beside other stages
+BUILD_LIMIT = 3000  # for what compiles beside other stages: tailscaled, and all of Leger once more on Debian 13
 CACHE = pathlib.Path(os.environ.get("LEGER_CACHE") or
                      pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "leger")
+# Several stages need sudo, of which one at a time asks for a password.
+ASKING = threading.Lock()
 # Stages that run beside the others once the build is there, each with its niceness: those of hosts mostly wait, and what
 # compiles lets them go first.
 POLITENESS = 10
@@ -179,8 +182,9 @@ def root_is_missing(stage):
     print("  This stage boots a host in namespaces and needs root for that; sudo may ask for your password.", flush=True)
     ask = ["sudo", "-v"] if sys.stdin.isatty() else ["sudo", "-n", "true"]
     try:
-        if subprocess.run(ask, check=False).returncode == 0:
-            return False
+        with ASKING:
+            if subprocess.run(ask, check=False).returncode == 0:
+                return False
     except FileNotFoundError:
         pass
     stage.skip(stage.name, "needs root; run ./dev test as root, or where sudo is")
@@ -190,7 +194,7 @@ def root_is_missing(stage):
 def debian13(stage):
     if root_is_missing(stage):
         return
-    code, output = stage.call(["tests/host/debian13"])
+    code, output = stage.call(["tests/host/debian13"], BUILD_LIMIT)
     for name, status, text in re.findall(r"^=== (\S+_tests)$\n(.*?)^=== ended (\d+)$", output, re.MULTILINE | re.DOTALL):
         count_doctest(stage, name, int(text), status)
     if "=== built" in output:

@@ -28,6 +28,8 @@ void tell(const DeployParts& parts, const char* step, const std::string& unit, c
   if (parts.events != nullptr) parts.events->progress(step, unit, text);
 }
 
+bool is_up(const UnitState& state) { return state.active_state != "inactive" && state.active_state != "failed"; }
+
 const PodmanSecret* find_secret(const std::vector<PodmanSecret>& there, const std::string& name) {
   const auto found = std::ranges::find(there, name, &PodmanSecret::name);
   return found == there.end() ? nullptr : &*found;
@@ -195,11 +197,29 @@ Task<Result<std::map<std::string, std::vector<std::string>>>> running_instances(
       if (std::ranges::contains(generation.units, name, &AppUnit::name)) continue;
       const auto state = co_await parts.units.state(name);
       if (!state) co_return Fail(state.error());
-      const bool is_up = state->active_state != "inactive" && state->active_state != "failed";
-      if (is_up && state->source_path == live_folder + "/" + unit.source) running[unit.name].push_back(name);
+      if (is_up(*state) && state->source_path == live_folder + "/" + unit.source) running[unit.name].push_back(name);
     }
   }
   co_return running;
+}
+
+Task<Result<void>> forget_ended(DeployParts& parts, Generation& staged) {
+  for (const std::string& name : std::exchange(staged.instances, {})) {
+    const auto state = co_await parts.units.state(name);
+    if (!state) co_return Fail(state.error());
+    if (is_up(*state)) staged.instances.push_back(name);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> add_down(DeployParts& parts, std::vector<std::string> all, std::vector<std::string>& services) {
+  for (const std::string& service : all) {
+    if (std::ranges::contains(services, service)) continue;
+    const auto state = co_await parts.units.state(service);
+    if (!state) co_return Fail(state.error());
+    if (!is_up(*state) && !has_ended_well(*state)) services.push_back(service);
+  }
+  co_return Result<void>();
 }
 
 namespace {

@@ -52,6 +52,12 @@ Task<Result<std::map<std::string, std::vector<std::string>>>> running_instances(
                                                                                 std::string live_folder,
                                                                                 const Generation& generation);
 
+// Takes out of the generation the instances that have ended by themselves.
+Task<Result<void>> forget_ended(DeployParts& parts, Generation& staged);
+
+// Adds to `services` those of `all` that are down: systemd stops a unit along with what it stands on.
+Task<Result<void>> add_down(DeployParts& parts, std::vector<std::string> all, std::vector<std::string>& services);
+
 // Starts the units anew, all at once. The error names the unit, what became of its job, and how to see why.
 Task<Result<void>> restart_units(DeployParts& parts, std::vector<std::string> units);
 

@@ -143,6 +143,10 @@ Result<Generation> read_generation(const std::string& folder, const std::string&
   return generation;
 }
 
+bool has_file(const Generation& generation, const std::string& file) {
+  return std::ranges::any_of(generation.units, [&file](const AppUnit& unit) { return unit.file() == file; });
+}
+
 std::string to_json(const Generation& generation) {
   Json units = Json::array();
   for (const AppUnit& unit : generation.units) {

@@ -55,6 +55,9 @@ struct Generation {
 Result<Generation> read_generation(const std::string& folder, const std::string& live_folder, const DryRun& dry_run,
                                    std::vector<std::string>& missing);
 
+// Whether systemd has such a file of it, whatever instance of a template is the default one.
+bool has_file(const Generation& generation, const std::string& file);
+
 std::string to_json(const Generation& generation);
 // internal_error for text that to_json did not make.
 Result<Generation> generation_from_json(const std::string& text);

@@ -92,8 +92,9 @@ Task<Result<void>> Deployer::bring(Deployment& row, Prepared& prepared) {
   Result<void> done;
   if (goes_back) done = co_await bring_recorded_images(parts_, prepared.staged);
   if (!goes_back) done = co_await bring_images(parts_, prepared.staged);
-  // A pull takes its time, and somebody may have made meanwhile what the app names.
+  // A pull takes its time: somebody may have made meanwhile what the app names, and a job may have come to its end.
   if (done && row.state == "pulling") done = co_await part_found(parts_, row.user_uuid, row.name, prepared.staged);
+  if (done) done = co_await forget_ended(parts_, prepared.staged);
   // The plan was made before anybody asked the registries.
   if (!goes_back) plan_new_images(prepared.live, prepared.staged, prepared.plan);
   row.journal = to_json(prepared.staged);

@@ -78,14 +78,15 @@ void plan_removal(const std::string& name, Plan& plan) {
   plan.stop.push_back(name);
 }
 
-// Units that are no longer there, what runs before what it stands on, and all instances with their template.
+// Units that are no longer there, what runs before what it stands on. With a template all its instances go; one that
+// only has another default instance stays.
 void plan_removals(const Generation& live, const Generation& staged, const HostState& host, Plan& plan) {
   auto order = start_order(live.units);
   std::ranges::reverse(order);
   for (const std::string& name : order) {
     if (find_unit(staged, name) != nullptr) continue;
     const auto instances = host.instances.find(name);
-    if (instances != host.instances.end()) {
+    if (instances != host.instances.end() && !has_file(staged, find_unit(live, name)->file())) {
       for (const std::string& instance : instances->second) plan_removal(instance, plan);
     }
     plan_removal(name, plan);

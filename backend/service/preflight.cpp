@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <format>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -285,8 +286,9 @@ Result<void> complete(DeployParts& parts, const std::string& user_uuid, const st
                               .plan = prepared.plan});
   if (before) staged.replaces = live->id;
   for (const auto& [unit, instances] : answers.host.instances) {
-    if (!std::ranges::contains(prepared.plan.stop, unit)) continue;
-    staged.instances.insert(staged.instances.end(), instances.begin(), instances.end());
+    std::ranges::copy_if(instances, std::back_inserter(staged.instances), [&](const std::string& instance) {
+      return std::ranges::contains(prepared.plan.stop, instance);
+    });
   }
   if (!prepared.plan.switches) staged.folder_identity = before->folder_identity;
   prepared.staged = std::move(staged);

@@ -141,7 +141,8 @@ Task<Result<void>> Deployer::put_back(const Deployment& row, const Generation& g
   if (!done || !parts_.installer.is_live(row.name)) co_return done;
   done = co_await parts_.units.reload();
   auto services = without_pod_members(generation, services_of(generation));
-  services.insert(services.end(), generation.instances.begin(), generation.instances.end());
+  const auto down = co_await add_down(parts_, generation.instances, services);
+  if (done) done = down;
   const auto started = co_await restart_units(parts_, std::move(services));
   co_return done ? started : done;
 }

@@ -74,18 +74,6 @@ std::vector<std::string> services_of_others(const std::string& plan_text) {
   return services;
 }
 
-// Adds to `services` those of `all` that are down: systemd stops a unit along with what it stands on.
-Task<Result<void>> add_down(DeployParts& parts, std::vector<std::string> all, std::vector<std::string>& services) {
-  for (const std::string& service : all) {
-    if (std::ranges::contains(services, service)) continue;
-    const auto state = co_await parts.units.state(service);
-    if (!state) co_return Fail(state.error());
-    const bool is_down = state->active_state == "inactive" || state->active_state == "failed";
-    if (is_down && !has_ended_well(*state)) services.push_back(service);
-  }
-  co_return Result<void>();
-}
-
 // What the journal says was live before `staged`; nothing where the app was not there.
 Result<std::optional<Generation>> generation_before(Deployments& deployments, const Generation& staged) {
   if (staged.replaces.empty()) return std::nullopt;
@@ -140,12 +128,13 @@ Task<Result<void>> Deployer::undo(const Deployment& row, Restarts restarts) {
   const auto others = none_yet ? std::vector<std::string>() : services_of_others(row.plan);
   services.insert(services.end(), others.begin(), others.end());
   if (*before) {
-    auto ran = services_of(**before);
-    ran.insert(ran.end(), staged->instances.begin(), staged->instances.end());
-    const auto down = co_await add_down(parts_, std::move(ran), services);
+    const auto down = co_await add_down(parts_, services_of(**before), services);
     outcome.note(down);
   }
-  auto started = co_await restart_units(parts_, *before ? without_pod_members(**before, services) : services);
+  auto again = *before ? without_pod_members(**before, services) : services;
+  const auto down = co_await add_down(parts_, staged->instances, again);
+  outcome.note(down);
+  auto started = co_await restart_units(parts_, std::move(again));
   if (started && !services.empty()) started = co_await await_health(parts_, services);
   outcome.note(started);
   // Until here a container that both generations have may have run with them.
@@ -215,7 +204,9 @@ Task<Result<void>> Deployer::stop_additions(std::string app, const Generation& s
   std::vector<std::string> gone;
   for (const std::string& unit : names_of(staged.units)) {
     if (before && has_unit(*before, unit)) continue;
-    if (instances) std::ranges::move((*instances)[unit], std::back_inserter(gone));
+    const auto known = std::ranges::find(staged.units, unit, &AppUnit::name);
+    const bool goes_whole = !before || !has_file(*before, known->file());
+    if (instances && goes_whole) std::ranges::move((*instances)[unit], std::back_inserter(gone));
     gone.push_back(unit);
   }
   const auto stopped = co_await stop_units(parts_, std::move(gone));

@@ -101,7 +101,8 @@ Result<void> bind_row(Statement& statement, int parameter, Chain& chain, std::st
   chain.last_hash = audit_hash(chain.last_hash, ++chain.last_id, bytes);
   statement.bind(parameter++, static_cast<std::int64_t>(chain.last_id));
   for (const std::string_view text : fields->texts) statement.bind_borrowed(parameter++, text);
-  statement.bind(parameter++, static_cast<std::int64_t>(fields->count)).bind_blob(parameter++, chain.last_hash);
+  statement.bind(parameter++, static_cast<std::int64_t>(fields->count));
+  statement.bind_blob(parameter++, chain.last_hash);
   if (fields->version) {
     statement.bind(parameter, static_cast<std::int64_t>(*fields->version));
   } else {

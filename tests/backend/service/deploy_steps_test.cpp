@@ -43,6 +43,22 @@ TEST_CASE("Instances are those that run of the template's own file") {
   CHECK(*running == std::map<std::string, std::vector<std::string>>{{"job@one.service", {"job@two.service"}}});
 }
 
+TEST_CASE("An instance that has ended is not one to be started again") {
+  const TemporaryFolder folder;
+  Daemon daemon(folder.path(), {});
+  for (const char* unit : {"job@up.service", "job@ended.service", "job@failed.service"}) {
+    daemon.machine.units.add(unit, "/q/app/job@.container");
+  }
+  daemon.machine.units.at("job@up.service").active_state = "active";
+  daemon.machine.units.at("job@ended.service").active_state = "inactive";
+  daemon.machine.units.at("job@failed.service").active_state = "failed";
+  Generation generation;
+  generation.instances = {"job@up.service", "job@ended.service", "job@failed.service"};
+  DeployParts parts = daemon.deploy_parts();
+  REQUIRE(run(daemon.loop, forget_ended(parts, generation)));
+  CHECK(generation.instances == std::vector<std::string>{"job@up.service"});
+}
+
 TEST_CASE("The health gate waits for the settling time, and notices a service that is restarted meanwhile") {
   const TemporaryFolder folder;
   Daemon daemon(folder.path(), {});

@@ -137,4 +137,16 @@ TEST_CASE("Instances of a template go with it, and stay with one that stays") {
   CHECK(change_of(plan, "job@two.service") == "removed");
 }
 
+TEST_CASE("Another default instance of a template leaves those alone that somebody started") {
+  Generation live = shop();
+  live.units.push_back(unit("job@one.service", "job@.container", "run job"));
+  Generation staged = shop();
+  staged.units.push_back(unit("job@two.service", "job@.container", "run job"));
+  const HostState host{
+      .unit_states = {}, .image_ids = {}, .instances = {{"job@one.service", {"job@two.service", "job@three.service"}}}};
+  const Plan plan = make_plan(live, staged, kLive, host);
+  CHECK(plan.stop == Names{"job@one.service"});
+  CHECK(change_of(plan, "job@two.service") == "added");
+}
+
 }  // namespace leger

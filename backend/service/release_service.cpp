@@ -82,7 +82,7 @@ ReleaseService::ReleaseService(Loop& loop, const Log& log, Releases& store, cons
       store_(store),
       audit_(audit),
       keep_(settings.keep),
-      tidy_after_ms_(settings.tidy_after_ms),
+      tidy_every_ms_(settings.tidy_every_ms),
       folder_(std::move(settings.folder)) {}
 
 Result<void> ReleaseService::prepare() {
@@ -216,7 +216,13 @@ void ReleaseService::tidy_soon(const std::string& user_uuid, const std::vector<s
 
 Task<void> ReleaseService::tidy(std::string user_uuid) {
   Untidy& untidy = untidy_[user_uuid];
-  co_await sleep_for(loop_, tidy_after_ms_);
+  const std::uint64_t now = loop_.timers().now_ms();
+  if (tidied_at_ms_ && now - *tidied_at_ms_ < tidy_every_ms_) {
+    co_await sleep_for(loop_, tidy_every_ms_);
+  } else {
+    co_await NextTurn{loop_};  // the answer goes first
+  }
+  tidied_at_ms_ = loop_.timers().now_ms();
   while (std::exchange(untidy.is_due, false)) {
     const auto newest = store_.latest(user_uuid, {});
     if (!newest && newest.error().code != Code::release_not_found) break;  // the store's trouble is told elsewhere

@@ -29,8 +29,8 @@ namespace leger {
 struct ReleaseSettings {
   std::string folder;      // STATE/releases
   std::uint32_t keep = 1;  // of each app, beside what deployments hold on to
-  // After a change, the time until files that no release has go and latest.tar.gz follows, once for all that come then.
-  std::uint64_t tidy_after_ms = 20;
+  // After a change, files that no release has go and latest.tar.gz follows, but not more often than once in this time.
+  std::uint64_t tidy_every_ms = 20;
 };
 
 // A part of a stored bundle: its bytes where they are few, else the open file, which stays whole whatever happens to
@@ -103,7 +103,8 @@ class ReleaseService {
   Releases& store_;
   const AuditLog& audit_;
   const std::uint32_t keep_;
-  const std::uint64_t tidy_after_ms_;
+  const std::uint64_t tidy_every_ms_;
+  std::optional<std::uint64_t> tidied_at_ms_;
   ReleaseFolder folder_;
   std::map<std::string, Untidy> untidy_;  // by user, while somebody is at it
 };

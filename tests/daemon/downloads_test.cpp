@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 constexpr std::uint64_t kStall = 30'000;
-constexpr std::uint64_t kTidied = 20;  // ms after which the file of a deleted release is gone
+constexpr std::uint64_t kTidied = 20;  // ms after which another file of a deleted release is gone
 
 std::string sha256_of(std::string_view bytes) {
   Sha256 hash;

@@ -67,7 +67,7 @@ class ReleaseHost {
 
   std::unique_ptr<ReleaseService> make(Releases& rows, const std::string& folder, std::uint32_t keep = 1000) {
     return std::make_unique<ReleaseService>(store.loop, log_, rows, audit.log,
-                                            ReleaseSettings{.folder = folder, .keep = keep, .tidy_after_ms = 0});
+                                            ReleaseSettings{.folder = folder, .keep = keep, .tidy_every_ms = 0});
   }
   Result<AddOutcome> upload(ReleaseService::NextPart next, std::optional<std::string> sha256 = {}) {
     return run(store.loop, service->upload(at_socket(store.user), std::move(next), std::move(sha256)));

@@ -17,7 +17,7 @@ namespace leger::test {
 inline constexpr std::int64_t kNow = 1'790'000'000;
 inline constexpr std::int64_t kExpiry = kNow + 3600;
 
-inline const std::string kHeader = R"({"alg":"HS256","typ":"JWT","kid":"7"})";
+inline std::string own_header() { return R"({"alg":"HS256","typ":"JWT","kid":"7"})"; }
 
 // Our table: 7 signs, 8 did.
 class OwnKeys {

@@ -35,7 +35,7 @@ TEST_CASE("a token has the claims and the header of the contract") {
   const std::string token = good_token();
   const auto parts = split(token, '.');
   REQUIRE(parts.size() == 3);
-  CHECK(base64url_decode(parts[0]) == kHeader);
+  CHECK(base64url_decode(parts[0]) == own_header());
   const Json json = payload();
   CHECK(json.size() == 9);
   CHECK(json["sub"] == claims().user_uuid);
@@ -61,7 +61,7 @@ TEST_CASE("the signature is that of RFC 7515, A.1, whose token is refused here")
 
 TEST_CASE("a token whose header is not exactly ours is refused, however well it is signed") {
   const std::string good = payload().dump();
-  REQUIRE(read(signed_token(kHeader, good)));
+  REQUIRE(read(signed_token(own_header(), good)));
   CHECK(read(signed_token(R"({ "kid" : "7", "typ" : "JWT", "alg" : "HS256" })", good)));  // order and blanks are free
   for (const std::string& header : {
            R"({"alg":"none","typ":"JWT","kid":"7"})"s,
@@ -107,9 +107,9 @@ TEST_CASE("a token whose header is not exactly ours is refused, however well it 
            "null"s,
            "{}"s,
            ""s,
-           kHeader + "x",
-           kHeader.substr(0, kHeader.size() - 1),
-           kHeader + '\0',
+           own_header() + "x",
+           own_header().substr(0, own_header().size() - 1),
+           own_header() + '\0',
            "\xff"s,
        }) {
     INFO(header);
@@ -134,12 +134,12 @@ TEST_CASE("a token of an older key of ours is good, and of another's is not") {
 
 TEST_CASE("each claim is required, once and of its own type") {
   const Json good = payload();
-  REQUIRE(read(signed_token(kHeader, good.dump())));
+  REQUIRE(read(signed_token(own_header(), good.dump())));
   for (const auto& [name, value] : good.items()) {
     INFO(name);
     Json missing = good;
     missing.erase(name);
-    CHECK(is_refused(signed_token(kHeader, missing.dump())));
+    CHECK(is_refused(signed_token(own_header(), missing.dump())));
     std::vector<Json> wrong{nullptr, true, Json::array({value}), Json{{"a", value}}, 1.5};
     wrong.emplace_back(value.is_string() ? Json(kExpiry) : Json(std::to_string(kExpiry)));
     if (value.is_string()) wrong.emplace_back(value.get<std::string>() + '\0');
@@ -147,11 +147,11 @@ TEST_CASE("each claim is required, once and of its own type") {
       Json changed = good;
       changed[name] = other;
       INFO(changed.dump());
-      CHECK(is_refused(signed_token(kHeader, changed.dump())));
+      CHECK(is_refused(signed_token(own_header(), changed.dump())));
     }
     std::string twice = good.dump();
     twice.insert(1, Json(name).dump() + ":" + value.dump() + ",");
-    CHECK(is_refused(signed_token(kHeader, twice)));
+    CHECK(is_refused(signed_token(own_header(), twice)));
   }
 }
 
@@ -167,7 +167,7 @@ TEST_CASE("claims that name nobody, another issuer or another audience are refus
     Json changed = payload();
     changed[name] = value;
     INFO(changed.dump());
-    CHECK(is_refused(signed_token(kHeader, changed.dump())));
+    CHECK(is_refused(signed_token(own_header(), changed.dump())));
   }
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("numbers that are no times are refused") {
     std::string changed = good;
     changed.replace(changed.find("1790003600"), 10, number);
     INFO(changed);
-    CHECK(is_refused(signed_token(kHeader, changed)));
+    CHECK(is_refused(signed_token(own_header(), changed)));
   }
 }
 
@@ -186,6 +186,6 @@ TEST_CASE("a payload that is no object is refused") {
   for (const std::string& text :
        {""s, "null"s, "[]"s, "\"sub\""s, "{"s, payload().dump() + "}", payload().dump() + '\0',
         "\xef\xbb\xbf" + payload().dump() + "x", "[" + payload().dump() + "]"}) {
-    CHECK(is_refused(signed_token(kHeader, text)));
+    CHECK(is_refused(signed_token(own_header(), text)));
   }
 }

@@ -117,7 +117,7 @@ int remove_app(const Context& context, const RemoveOptions& options) {
       await_end(context, context.api.remove("/api/deployments/" + percent_encode(name) + query, kStartExtraMs));
   if (!deployment) return output.fail(deployment.error());
   output.success(escape_controls(name) + " removed");
-  output.line(options.volumes ? "  Its volumes are deleted; its releases are kept."
+  output.line(options.volumes ? "  The volumes it made are deleted; its releases are kept."
                               : "  Its volumes and releases are kept.");
   return kDone;
 }

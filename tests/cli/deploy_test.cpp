@@ -269,7 +269,7 @@ TEST_CASE("deploy remove --volumes needs --yes without a terminal") {
   CHECK(harness.api->seen().empty());
   const Ran ran = harness.run({"deploy", "remove", "hello", "--volumes", "--yes"});
   CHECK(ran.exit == 0);
-  CHECK(ran.out == "✓ hello removed\n  Its volumes are deleted; its releases are kept.\n");
+  CHECK(ran.out == "✓ hello removed\n  The volumes it made are deleted; its releases are kept.\n");
 }
 
 TEST_CASE("a removal that failed says so") {

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import layers  # noqa: E402
+import layers  # noqa: E402 - found by the path above
 
 
 class Layers(unittest.TestCase):

@@ -19,7 +19,7 @@ TEST_CASE("a secret is moved, and nothing stays behind, short or long") {
     CHECK(to.reveal() == std::string(size, 's'));
     // A long one keeps its buffer, which is the new owner's to wipe; a short one was copied out of the old owner.
     if (to.reveal().data() == bytes) continue;
-    CHECK(std::string(bytes, size) == std::string(size, '\0'));  // NOLINT(bugprone-use-after-move)
+    CHECK(std::string(bytes, size) == std::string(size, '\0'));  // NOLINT(bugprone-use-after-move): what it is about
   }
 }
 

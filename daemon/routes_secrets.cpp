@@ -47,11 +47,22 @@ struct SecretPages {
   }
 };
 
+constexpr std::size_t kRest = 512;  // bytes of an answer about one secret, beside its value
+
+// What follows its name. Names and times need no escapes.
+void append_facts(std::string& body, const SecretInfo& info) {
+  body += R"(,"version":)";
+  body += std::to_string(info.version);
+  body += R"(,"created_at":")";
+  body += info.created_at;
+  body += R"(","updated_at":")";
+  body += info.updated_at;
+}
+
 // The answer with a value, put together by hand: in a buffer that does not move, so that no copy of the value stays
-// behind. Names and times need no escapes.
+// behind.
 std::string with_value(const SecretValue& secret) {
   constexpr std::size_t kMostEscaped = 6;  // bytes that JSON makes of one
-  constexpr std::size_t kRest = 512;
   const std::string_view value = secret.value.reveal();
   const SecretInfo& info = secret.info;
   std::string body;
@@ -69,12 +80,7 @@ std::string with_value(const SecretValue& secret) {
     body += '"';
     wipe(text);
   }
-  body += R"(,"version":)";
-  body += std::to_string(info.version);
-  body += R"(,"created_at":")";
-  body += info.created_at;
-  body += R"(","updated_at":")";
-  body += info.updated_at;
+  append_facts(body, info);
   body += R"("}})";
   return body;
 }
@@ -100,13 +106,19 @@ Result<Secret> value_of(Json& body) {
   return value;
 }
 
+// By hand as well, since it is on the way of every change.
 Response changed(const PutOutcome& put) {
-  Json data{{"name", put.info.name},
-            {"version", put.info.version},
-            {"created_at", put.info.created_at},
-            {"updated_at", put.info.updated_at}};
-  data["message"] = put.created ? "created successfully" : "updated successfully";
-  return success(data, put.created ? 201 : 200);
+  Response response{.status = put.created ? 201 : 200};
+  std::string& body = response.body;
+  body.reserve(kRest);
+  body += R"({"success":true,"data":{"name":")";
+  body += put.info.name;
+  body += '"';
+  append_facts(body, put.info);
+  body += R"(","message":")";
+  body += put.created ? "created successfully" : "updated successfully";
+  body += R"("}})";
+  return response;
 }
 
 Task<Result<Response>> set(RouteContext& context, Request& request, std::string name, Json body) {

@@ -1,5 +1,8 @@
 #include "backend/base/loop.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <cassert>
 #include <stdexcept>
 
@@ -21,15 +24,16 @@ Detached detach(Task<void> task) { co_await task; }
 
 }  // namespace
 
-Loop::Loop(const Clock& clock) : clock_(clock) {
-  if (uv_loop_init(&loop_) != 0) throw std::runtime_error("libuv cannot make an event loop");
+Loop::Loop(const Clock& clock) : clock_(clock), posted_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!posted_event_ || uv_loop_init(&loop_) != 0) throw std::runtime_error("libuv cannot make an event loop");
   uv_idle_init(&loop_, &ready_idle_);
   ready_idle_.data = this;
   uv_check_init(&loop_, &end_check_);
   end_check_.data = this;
   uv_idle_init(&loop_, &end_idle_);
-  uv_async_init(&loop_, &posted_async_, on_posted);
-  posted_async_.data = this;
+  uv_poll_init(&loop_, &posted_poll_, posted_event_.get());
+  posted_poll_.data = this;
+  uv_poll_start(&posted_poll_, UV_READABLE, on_posted);
   timers_ = std::make_unique<Timers>(&loop_, clock_);
 }
 
@@ -39,7 +43,7 @@ Loop::~Loop() {
   uv_close(reinterpret_cast<uv_handle_t*>(&ready_idle_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&end_check_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&end_idle_), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&posted_async_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&posted_poll_), nullptr);
   // More than once where a stop() came after the last run.
   while (uv_run(&loop_, UV_RUN_DEFAULT) != 0) {
   }
@@ -91,13 +95,18 @@ void Loop::on_end(uv_check_t* handle) {
 }
 
 void Loop::post(std::function<void()> work) {
-  const std::scoped_lock lock(posted_mutex_);
-  posted_.push_back(std::move(work));
-  uv_async_send(&posted_async_);
+  {
+    const std::scoped_lock lock(posted_mutex_);
+    posted_.push_back(std::move(work));
+    if (posted_.size() > 1) return;  // the one before rang already
+  }
+  eventfd_write(posted_event_.get(), 1);
 }
 
-void Loop::on_posted(uv_async_t* handle) {
+void Loop::on_posted(uv_poll_t* handle, int, int) {
   auto& loop = *static_cast<Loop*>(handle->data);
+  eventfd_t rings = 0;
+  eventfd_read(loop.posted_event_.get(), &rings);
   std::vector<std::function<void()>> posted;
   {
     const std::scoped_lock lock(loop.posted_mutex_);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "backend/base/clock.h"
+#include "backend/base/file_handle.h"
 #include "backend/base/task.h"
 #include "backend/base/timers.h"
 
@@ -59,7 +60,7 @@ class Loop {
  private:
   static void on_ready(uv_idle_t* handle);
   static void on_end(uv_check_t* handle);
-  static void on_posted(uv_async_t* handle);
+  static void on_posted(uv_poll_t* handle, int status, int events);
   static Task<void> rooted(Loop& loop, Task<void> task, FailureHandler on_failure);
 
   const Clock& clock_;
@@ -68,7 +69,10 @@ class Loop {
   // Both active while ending_ is not empty: libuv calls `check` after it has polled, and does not wait for that.
   uv_check_t end_check_{};
   uv_idle_t end_idle_{};
-  uv_async_t posted_async_{};
+  // Not libuv's own way in for threads: up to 1.44, where the loop is woken before uv_async_send() has returned, it
+  // spins until that thread, which may be waiting for this processor, goes on.
+  FileHandle posted_event_;
+  uv_poll_t posted_poll_{};
   std::unique_ptr<Timers> timers_;
   std::vector<std::coroutine_handle<>> ready_;
   std::vector<std::coroutine_handle<>> ending_;

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "backend/store/gathered_log.h"
 #include "backend/store/statement.h"
 
 namespace leger {
@@ -32,14 +33,19 @@ struct Switch {
 constexpr std::array kSwitches{Switch{SQLITE_DBCONFIG_DEFENSIVE, 1}, Switch{SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
                                Switch{SQLITE_DBCONFIG_DQS_DML, 0}, Switch{SQLITE_DBCONFIG_DQS_DDL, 0}};
 
+// SQLite counts the memory that it has, under a lock at each allocation; nobody asks for the count. Only before its
+// first use.
+void do_not_count_memory() { [[maybe_unused]] static const int done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Access access) {
+  do_not_count_memory();
   sqlite3* database = nullptr;
   const int mode = access == Access::read_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
   // NOMUTEX: one thread a connection.
   const int answer =
-      sqlite3_open_v2(path.c_str(), &database, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+      sqlite3_open_v2(path.c_str(), &database, mode | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, gathered_log());
   if (database == nullptr) return Fail({Code::unavailable, path + ": SQLite has no memory left", {}, {}});
   std::unique_ptr<Connection> connection(new Connection(database));
   if (answer != SQLITE_OK) return Fail(sqlite_error(database, "cannot open the database"));

@@ -280,8 +280,16 @@ ALTER TABLE versions_of_secrets RENAME TO secret_versions;
 DROP INDEX idx_latest_manifest;
 )sql";
 
+// That a value changed is said by its versions alone; `secrets` is not touched. `last_version` is the highest number
+// that was ever allotted, once no version is left to say so; before that it is no higher than theirs.
+constexpr const char* kVersionsAlone = R"sql(
+ALTER TABLE secrets DROP COLUMN encryption_version;
+ALTER TABLE secrets DROP COLUMN updated_at;
+ALTER TABLE secrets RENAME COLUMN version TO last_version;
+)sql";
+
 // Step N is the (N-1)th: append only.
-constexpr std::array kMigrations{kInitialSchema, kSessions, kAudit, kFewerPages};
+constexpr std::array kMigrations{kInitialSchema, kSessions, kAudit, kFewerPages, kVersionsAlone};
 
 struct Header {
   std::int64_t application_id = 0;

@@ -11,16 +11,19 @@
 namespace leger {
 namespace {
 
+// The current version of a secret is its highest.
 constexpr const char* kList =
-    "SELECT s.name, s.version, s.created_at, s.updated_at FROM secrets s"
+    "SELECT s.name, v.version, s.created_at, v.created_at FROM secrets s CROSS JOIN secret_versions v"
+    " ON v.secret_id = s.secret_id"
+    " AND v.version = (SELECT max(n.version) FROM secret_versions n WHERE n.secret_id = s.secret_id)"
     " WHERE s.user_uuid = ?1 AND s.deleted_at IS NULL AND s.name > ?2 ORDER BY s.name LIMIT ?3";
 
 constexpr const char* kCount = "SELECT count(*) FROM secrets WHERE user_uuid = ?1 AND deleted_at IS NULL";
 
 constexpr const char* kGetCurrent =
     "SELECT s.name, v.version, s.created_at, v.created_at, v.key_id, v.encryption_version, v.nonce, v.ciphertext, v.tag"
-    " FROM secrets s JOIN secret_versions v ON v.secret_id = s.secret_id AND v.version = s.version"
-    " WHERE s.user_uuid = ?1 AND s.name = ?2 AND s.deleted_at IS NULL";
+    " FROM secrets s JOIN secret_versions v ON v.secret_id = s.secret_id"
+    " WHERE s.user_uuid = ?1 AND s.name = ?2 AND s.deleted_at IS NULL ORDER BY v.version DESC LIMIT 1";
 
 constexpr const char* kGetVersion =
     "SELECT s.name, v.version, s.created_at, v.created_at, v.key_id, v.encryption_version, v.nonce, v.ciphertext, v.tag"
@@ -28,36 +31,33 @@ constexpr const char* kGetVersion =
     " WHERE s.user_uuid = ?1 AND s.name = ?2 AND s.deleted_at IS NULL";
 
 constexpr const char* kState =
-    "SELECT version, deleted_at IS NULL, created_at, secret_id FROM secrets WHERE user_uuid = ?1 AND name = ?2";
+    "SELECT coalesce((SELECT max(v.version) FROM secret_versions v WHERE v.secret_id = s.secret_id), s.last_version),"
+    " s.deleted_at IS NULL, s.created_at, s.secret_id FROM secrets s WHERE s.user_uuid = ?1 AND s.name = ?2";
 
 // A random UUID of version 4 made by SQLite itself; its generator is seeded by the system. The id is a name, not a
 // secret.
 constexpr const char* kAdd =
-    "INSERT INTO secrets (secret_id, user_uuid, name, encryption_version, version, created_at, updated_at) VALUES ("
+    "INSERT INTO secrets (secret_id, user_uuid, name, last_version, created_at) VALUES ("
     " lower(hex(randomblob(4))) || '-' || lower(hex(randomblob(2))) || '-4' || substr(lower(hex(randomblob(2))), 2) || "
     "'-'"
     " || substr('89ab', 1 + (random() & 3), 1) || substr(lower(hex(randomblob(2))), 2) || '-' || "
     "lower(hex(randomblob(6))),"
-    " ?1, ?2, ?3, ?4, ?5, ?6) RETURNING secret_id";
+    " ?1, ?2, 1, ?3) RETURNING secret_id";
 
-constexpr const char* kChange =
-    "UPDATE secrets SET encryption_version = ?2, version = ?3, created_at = ?4, updated_at = ?5, deleted_at = NULL"
-    " WHERE secret_id = ?1";
+constexpr const char* kBringBack = "UPDATE secrets SET created_at = ?2, deleted_at = NULL WHERE secret_id = ?1";
 
 constexpr const char* kAddVersion =
     "INSERT INTO secret_versions (secret_id, version, key_id, encryption_version, nonce, ciphertext, tag, created_at)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 constexpr const char* kVersions =
-    "SELECT v.version, v.created_at, v.version = s.version"
+    "SELECT v.version, v.created_at"
     " FROM secrets s JOIN secret_versions v ON v.secret_id = s.secret_id"
     " WHERE s.user_uuid = ?1 AND s.name = ?2 AND s.deleted_at IS NULL ORDER BY v.version DESC";
 
-// The versions before the newest N, of which there may be fewer: then the inner question has no answer and nothing is
-// dropped.
+// The newest N versions are those with the N highest numbers: what leaves a gap is older than they are.
 constexpr auto kDropOld = joined(
-    "DELETE FROM secret_versions AS v WHERE v.secret_id = ?1 AND v.version < (SELECT n.version FROM "
-    "secret_versions n WHERE n.secret_id = ?1 ORDER BY n.version DESC LIMIT 1 OFFSET ?2 - 1)"
+    "DELETE FROM secret_versions AS v WHERE v.secret_id = ?1 AND v.version <= ?2"
     " AND NOT EXISTS (SELECT 1 FROM deployment_secrets u JOIN deployments d ON d.id = u.deployment_id"
     " WHERE u.name = ?3 AND u.version = v.version AND d.user_uuid = ?4 AND ",
     kIsInUse, ")");
@@ -68,7 +68,10 @@ constexpr auto kAppsWith = joined(
     kIsInUse, " ORDER BY d.name");
 
 constexpr const char* kDelete =
-    "UPDATE secrets SET deleted_at = ?3 WHERE user_uuid = ?1 AND name = ?2 AND deleted_at IS NULL RETURNING secret_id";
+    "UPDATE secrets AS s SET deleted_at = ?3,"
+    " last_version = coalesce((SELECT max(v.version) FROM secret_versions v WHERE v.secret_id = s.secret_id), "
+    "last_version)"
+    " WHERE s.user_uuid = ?1 AND s.name = ?2 AND s.deleted_at IS NULL RETURNING secret_id";
 
 constexpr const char* kDropAll = "DELETE FROM secret_versions WHERE secret_id = ?1";
 
@@ -102,7 +105,7 @@ struct State {
 
 Result<State> state_of(Connection& connection, const PutSecret& put) {
   Statement statement = connection.prepare(kState);
-  const auto row = statement.bind(1, put.user_uuid).bind(2, put.name).step();
+  const auto row = statement.bind_borrowed(1, put.user_uuid).bind_borrowed(2, put.name).step();
   if (!row) return Fail(row.error());
   if (!*row) return State{};
   return State{static_cast<std::uint64_t>(statement.integer(0)), statement.integer(1) == 1, statement.text(2),
@@ -118,29 +121,16 @@ Result<void> judge_version(const PutSecret& put, const State& state) {
                "Read it again, then repeat the change for the version it has.", "{\"version\":" + number + "}"});
 }
 
-// Gives the id of the row.
-Result<std::string> add_or_change(Connection& connection, const PutSecret& put, const State& state,
-                                  const SecretInfo& info, std::uint32_t encryption_version) {
-  const auto version = static_cast<std::int64_t>(info.version);
+// Gives the id of its row, which a change of the value leaves as it is.
+Result<std::string> row_for(Connection& connection, const PutSecret& put, const State& state) {
+  if (state.exists) return state.secret_id;
   if (!state.secret_id.empty()) {
-    auto changed = connection.prepare(kChange)
-                       .bind(1, state.secret_id)
-                       .bind(2, encryption_version)
-                       .bind(3, version)
-                       .bind(4, info.created_at)
-                       .bind(5, info.updated_at)
-                       .run();
-    if (!changed) return Fail(changed.error());
+    auto back = connection.prepare(kBringBack).bind(1, state.secret_id).bind(2, put.now).run();
+    if (!back) return Fail(back.error());
     return state.secret_id;
   }
   Statement statement = connection.prepare(kAdd);
-  const auto row = statement.bind(1, put.user_uuid)
-                       .bind(2, info.name)
-                       .bind(3, encryption_version)
-                       .bind(4, version)
-                       .bind(5, info.created_at)
-                       .bind(6, info.updated_at)
-                       .step();
+  const auto row = statement.bind(1, put.user_uuid).bind(2, put.name).bind(3, put.now).step();
   if (!row) return Fail(row.error());
   return statement.text(0);
 }
@@ -148,34 +138,37 @@ Result<std::string> add_or_change(Connection& connection, const PutSecret& put, 
 Result<void> add_version(Connection& connection, const std::string& secret_id, const SecretInfo& info,
                          const SealedValue& value) {
   return connection.prepare(kAddVersion)
-      .bind(1, secret_id)
+      .bind_borrowed(1, secret_id)
       .bind(2, static_cast<std::int64_t>(info.version))
       .bind(3, value.key_id)
       .bind(4, value.encryption_version)
-      .bind_blob(5, value.nonce)
-      .bind_blob(6, value.ciphertext)
-      .bind_blob(7, value.tag)
-      .bind(8, info.updated_at)
+      .bind_borrowed_blob(5, value.nonce)
+      .bind_borrowed_blob(6, value.ciphertext)
+      .bind_borrowed_blob(7, value.tag)
+      .bind_borrowed(8, info.updated_at)
       .run();
 }
 
 // The current one always stays.
-Result<void> drop_old(Connection& connection, const PutSecret& put, const std::string& secret_id) {
+Result<void> drop_old(Connection& connection, const PutSecret& put, const std::string& secret_id,
+                      std::uint64_t current) {
+  const std::uint64_t kept = std::max<std::uint64_t>(put.keep_versions, 1);
+  if (current <= kept) return {};
   return connection.prepare(kDropOld.data())
-      .bind(1, secret_id)
-      .bind(2, std::max<std::int64_t>(put.keep_versions, 1))
-      .bind(3, put.name)
-      .bind(4, put.user_uuid)
+      .bind_borrowed(1, secret_id)
+      .bind(2, static_cast<std::int64_t>(current - kept))
+      .bind_borrowed(3, put.name)
+      .bind_borrowed(4, put.user_uuid)
       .run();
 }
 
 // The value of `outcome` with all that goes with it.
 Result<void> store_value(Connection& connection, const PutSecret& put, const State& state, const PutOutcome& outcome,
                          const SealedValue& value) {
-  const auto id = add_or_change(connection, put, state, outcome.info, value.encryption_version);
+  const auto id = row_for(connection, put, state);
   if (!id) return Fail(id.error());
   if (auto added = add_version(connection, *id, outcome.info, value); !added) return added;
-  if (auto dropped = drop_old(connection, put, *id); !dropped) return dropped;
+  if (auto dropped = drop_old(connection, put, *id, outcome.info.version); !dropped) return dropped;
   AuditRecord record = put.audit;
   record.version = outcome.info.version;
   return append_audit(connection, record);
@@ -302,7 +295,7 @@ Result<std::vector<SecretVersion>> SqliteSecrets::versions(const std::string& us
     if (!*row) break;
     versions.push_back({.version = static_cast<std::uint64_t>(statement.integer(0)),
                         .created_at = statement.text(1),
-                        .is_current = statement.integer(2) == 1});
+                        .is_current = versions.empty()});
   }
   // The current version of a secret that is there is always kept.
   if (versions.empty()) return Fail(no_such_secret());

@@ -102,6 +102,11 @@ Statement& Statement::bind_borrowed(int parameter, std::string_view text) {
   return note(sqlite3_bind_text64(statement_, parameter, start_of(text), text.size(), SQLITE_STATIC, SQLITE_UTF8));
 }
 
+Statement& Statement::bind_borrowed_blob(int parameter, std::string_view bytes) {
+  if (problem_) return *this;
+  return note(sqlite3_bind_blob64(statement_, parameter, start_of(bytes), bytes.size(), SQLITE_STATIC));
+}
+
 Statement& Statement::bind_optional(int parameter, const std::optional<std::string>& text) {
   if (text) return bind(parameter, *text);
   if (problem_) return *this;

@@ -31,8 +31,9 @@ class Statement {
   // A number, or text of any bytes, which is copied. Numbers above INT64_MAX wrap to negative ones, which no row has.
   Statement& bind(int parameter, std::int64_t value);
   Statement& bind(int parameter, std::string_view text);
-  // Without a copy: the text lives until the statement has run.
+  // Without a copy: the bytes live until the statement has run.
   Statement& bind_borrowed(int parameter, std::string_view text);
+  Statement& bind_borrowed_blob(int parameter, std::string_view bytes);
   // The same; NULL where there is nothing.
   Statement& bind_optional(int parameter, const std::optional<std::string>& text);
   Statement& bind_blob(int parameter, std::string_view bytes);

@@ -15,9 +15,12 @@ std::shared_ptr<TemporaryFolder> folder_with_secrets(std::size_t count) {
   const std::string path = RunningDaemon(settings).config().state_dir + "/leger.db";
   sqlite3* database = nullptr;
   const std::string sql = std::format(
-      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
-      "INSERT INTO secrets SELECT printf('id-%d', i), (SELECT user_uuid FROM users), printf('name_%059d', i), 2, 1, "
-      "'2026-11-22T04:05:06Z', '2026-11-22T04:05:06Z', NULL FROM n",
+      "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT i "
+      "FROM n;"
+      "INSERT INTO secrets SELECT printf('id-%d', i), (SELECT user_uuid FROM users), printf('name_%059d', i), 1, "
+      "'2026-11-22T04:05:06Z', NULL FROM n;"
+      "INSERT INTO secret_versions SELECT printf('id-%d', i), 1, (SELECT min(key_id) FROM data_keys), 2, "
+      "CAST(printf('%012d', i) AS BLOB), x'00', zeroblob(16), '2026-11-22T04:05:06Z' FROM n",
       count);
   const bool opened = sqlite3_open(path.c_str(), &database) == SQLITE_OK;
   const bool filled = opened && sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;

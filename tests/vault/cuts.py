@@ -42,7 +42,8 @@ class CutCase(VaultCase):
     def try_all(self, name, count, cut):
         """`cut` at each point, told (call, number), says whether legerd was hit."""
         counts = count()
-        self.assertGreater(sum(counts.values()), 4, counts)
+        # A change is at least one write to the log, its sync and the answer.
+        self.assertGreaterEqual(sum(counts.values()), 3, counts)
         hits = tries = 0
         for call, number in self.points(counts, name):
             with self.subTest(name, call=call, number=number, seed=SEED):

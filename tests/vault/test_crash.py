@@ -76,12 +76,18 @@ class Crash(CutCase):
             ledger.set(legerd.client, "gone", b"again")
         return Told(ledger, {})
 
+    def make_first_change(self, legerd, told):
+        """With the first one after a start SQLite syncs the folder of its log, and legerd itself may make it by the clock."""
+        told.ledger.set(legerd.client, "first", b"first")
+
     def count(self, operation):
         """How often an operation that nothing disturbs makes each call."""
         trace = self.folder / "trace"
+        told = copy.deepcopy(self.told)
         with Legerd(self.full.copy(self.folder / "counted")) as legerd:
+            self.make_first_change(legerd, told)
             with Strace(legerd.pid, f"trace={','.join(CALLS)}", output=trace):
-                operation.run(legerd, copy.deepcopy(self.told))
+                operation.run(legerd, told)
         return counted(trace)
 
     def cut(self, operation, call, number):
@@ -89,6 +95,7 @@ class Crash(CutCase):
         home = self.full.copy(self.folder / "cut")
         told = copy.deepcopy(self.told)
         with Legerd(home) as legerd:
+            self.make_first_change(legerd, told)
             with Strace(legerd.pid, f"trace={call}", f"inject={call}:signal=KILL:when={number}"):
                 answered = attempt(operation.run, legerd, told)
                 died = legerd.has_ended(GRACE)

@@ -304,9 +304,7 @@ TEST_CASE("the schema itself keeps a second owner, a short nonce, a reused nonce
               .has_value());
   REQUIRE(store.execute("INSERT INTO data_keys VALUES (1, zeroblob(12), zeroblob(32), zeroblob(16), 't', 'secrets', 0)")
               .has_value());
-  REQUIRE(store
-              .execute(
-                  "INSERT INTO secrets VALUES ('s', '550e8400-e29b-41d4-a716-446655440000', 'n', 2, 1, 't', 't', NULL)")
+  REQUIRE(store.execute("INSERT INTO secrets VALUES ('s', '550e8400-e29b-41d4-a716-446655440000', 'n', 1, 't', NULL)")
               .has_value());
   REQUIRE(
       store.execute("INSERT INTO secret_versions VALUES ('s', 1, 1, 2, zeroblob(12), zeroblob(5), zeroblob(16), 't')")

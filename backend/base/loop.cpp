@@ -1,7 +1,6 @@
 #include "backend/base/loop.h"
 
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <cassert>
 #include <stdexcept>
@@ -26,12 +25,15 @@ Detached detach(Task<void> task) { co_await task; }
 
 Loop::Loop(const Clock& clock) : clock_(clock), posted_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!posted_event_ || uv_loop_init(&loop_) != 0) throw std::runtime_error("libuv cannot make an event loop");
+  if (uv_poll_init(&loop_, &posted_poll_, posted_event_.get()) != 0) {
+    uv_loop_close(&loop_);
+    throw std::runtime_error("libuv cannot watch for other threads");
+  }
   uv_idle_init(&loop_, &ready_idle_);
   ready_idle_.data = this;
   uv_check_init(&loop_, &end_check_);
   end_check_.data = this;
   uv_idle_init(&loop_, &end_idle_);
-  uv_poll_init(&loop_, &posted_poll_, posted_event_.get());
   posted_poll_.data = this;
   uv_poll_start(&posted_poll_, UV_READABLE, on_posted);
   timers_ = std::make_unique<Timers>(&loop_, clock_);

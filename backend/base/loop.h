@@ -48,7 +48,8 @@ class Loop {
   // Resumes a suspended coroutine when this turn has looked at all its events, without a pass of its own.
   void resume_at_end(std::coroutine_handle<> waiter);
 
-  // Runs `work` on the loop's thread; any thread may call this as long as the loop lives.
+  // Runs `work` on the loop's thread; any thread may call this, and the loop lives until it has
+  // returned.
   void post(std::function<void()> work);
 
   // Runs until stop().

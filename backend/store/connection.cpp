@@ -20,6 +20,8 @@ constexpr const char* kSettings =
     "PRAGMA cell_size_check = ON;"
     "PRAGMA secure_delete = ON;"
     "PRAGMA synchronous = FULL;"
+    // gathered_log.h asks for it.
+    "PRAGMA cache_spill = OFF;"
     // 16 MiB. Each change touches a dozen pages, and a log that is folded into the database costs two fsyncs.
     "PRAGMA wal_autocheckpoint = 4000;"
     "PRAGMA temp_store = MEMORY;";
@@ -33,8 +35,8 @@ struct Switch {
 constexpr std::array kSwitches{Switch{SQLITE_DBCONFIG_DEFENSIVE, 1}, Switch{SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
                                Switch{SQLITE_DBCONFIG_DQS_DML, 0}, Switch{SQLITE_DBCONFIG_DQS_DDL, 0}};
 
-// SQLite counts the memory that it has, under a lock at each allocation; nobody asks for the count. Only before its
-// first use.
+// SQLite counts the memory that it has, under a lock at each allocation; nobody asks for the count. It has to be told
+// before its first use.
 void do_not_count_memory() { [[maybe_unused]] static const int done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
 
 }  // namespace

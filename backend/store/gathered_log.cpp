@@ -11,7 +11,7 @@ namespace leger {
 namespace {
 
 constexpr const char* kName = "leger-gathered-log";
-// Below the 128 KiB that SQLite's own files take at once.
+// SQLite's own files take less than 128 KiB at once: of the size of a write they see the lower 17 bits.
 constexpr std::size_t kMostHeld = 64 << 10;
 
 // The log is a row of frames: this header and a page. Where a frame commits, four bytes of its header are not all zero
@@ -28,6 +28,7 @@ struct Log : sqlite3_file {
 };
 
 constexpr int kRoom = sizeof(Log);
+static_assert(kRoom % 8 == 0 && alignof(Log) <= 8, "SQLite's memory is for multiples of 8 bytes");
 
 Log& log_of(sqlite3_file* file) { return *static_cast<Log*>(file); }
 
@@ -77,6 +78,7 @@ int write(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 offset
   try {
     log.held += added;
   } catch (const std::bad_alloc&) {
+    log.held.clear();  // the commit fails
     return SQLITE_IOERR_NOMEM;
   }
   return log.commits && !is_header ? write_out(file) : SQLITE_OK;

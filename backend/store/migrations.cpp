@@ -281,11 +281,29 @@ DROP INDEX idx_latest_manifest;
 )sql";
 
 // That a value changed is said by its versions alone; `secrets` is not touched. `last_version` is the highest number
-// that was ever allotted, once no version is left to say so; before that it is no higher than theirs.
+// that was ever allotted, once no version is left to say so; before that it is no higher than theirs. Of a version the
+// short columns come first: a large value is not read for its time.
 constexpr const char* kVersionsAlone = R"sql(
 ALTER TABLE secrets DROP COLUMN encryption_version;
 ALTER TABLE secrets DROP COLUMN updated_at;
 ALTER TABLE secrets RENAME COLUMN version TO last_version;
+
+CREATE TABLE versions_of_secrets (
+  secret_id TEXT NOT NULL REFERENCES secrets(secret_id) ON DELETE CASCADE,
+  version INTEGER NOT NULL CHECK (version >= 1),
+  created_at TEXT NOT NULL,
+  key_id INTEGER NOT NULL REFERENCES data_keys(key_id),
+  encryption_version INTEGER NOT NULL,
+  nonce BLOB NOT NULL CHECK (length(nonce) = 12),
+  tag BLOB NOT NULL CHECK (length(tag) = 16),
+  ciphertext BLOB NOT NULL CHECK (length(ciphertext) BETWEEN 1 AND 511999),
+  PRIMARY KEY (secret_id, version),
+  UNIQUE (key_id, nonce)
+) STRICT, WITHOUT ROWID;
+INSERT INTO versions_of_secrets
+  SELECT secret_id, version, created_at, key_id, encryption_version, nonce, tag, ciphertext FROM secret_versions;
+DROP TABLE secret_versions;
+ALTER TABLE versions_of_secrets RENAME TO secret_versions;
 )sql";
 
 // Step N is the (N-1)th: append only.

@@ -55,7 +55,8 @@ constexpr const char* kVersions =
     " FROM secrets s JOIN secret_versions v ON v.secret_id = s.secret_id"
     " WHERE s.user_uuid = ?1 AND s.name = ?2 AND s.deleted_at IS NULL ORDER BY v.version DESC";
 
-// The newest N versions are those with the N highest numbers: what leaves a gap is older than they are.
+// The newest N versions are those with the N highest numbers. Below them there are gaps, and what a deployment used and
+// now may go, or was kept by a higher N before.
 constexpr auto kDropOld = joined(
     "DELETE FROM secret_versions AS v WHERE v.secret_id = ?1 AND v.version <= ?2"
     " AND NOT EXISTS (SELECT 1 FROM deployment_secrets u JOIN deployments d ON d.id = u.deployment_id"

@@ -19,8 +19,8 @@ std::shared_ptr<TemporaryFolder> folder_with_secrets(std::size_t count) {
       "FROM n;"
       "INSERT INTO secrets SELECT printf('id-%d', i), (SELECT user_uuid FROM users), printf('name_%059d', i), 1, "
       "'2026-11-22T04:05:06Z', NULL FROM n;"
-      "INSERT INTO secret_versions SELECT printf('id-%d', i), 1, (SELECT min(key_id) FROM data_keys), 2, "
-      "CAST(printf('%012d', i) AS BLOB), x'00', zeroblob(16), '2026-11-22T04:05:06Z' FROM n",
+      "INSERT INTO secret_versions SELECT printf('id-%d', i), 1, '2026-11-22T04:05:06Z', "
+      "(SELECT min(key_id) FROM data_keys), 2, CAST(printf('%012d', i) AS BLOB), zeroblob(16), x'00' FROM n",
       count);
   const bool opened = sqlite3_open(path.c_str(), &database) == SQLITE_OK;
   const bool filled = opened && sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;

@@ -307,7 +307,7 @@ TEST_CASE("the schema itself keeps a second owner, a short nonce, a reused nonce
   REQUIRE(store.execute("INSERT INTO secrets VALUES ('s', '550e8400-e29b-41d4-a716-446655440000', 'n', 1, 't', NULL)")
               .has_value());
   REQUIRE(
-      store.execute("INSERT INTO secret_versions VALUES ('s', 1, 1, 2, zeroblob(12), zeroblob(5), zeroblob(16), 't')")
+      store.execute("INSERT INTO secret_versions VALUES ('s', 1, 't', 1, 2, zeroblob(12), zeroblob(16), zeroblob(5))")
           .has_value());
   REQUIRE(
       store
@@ -336,12 +336,12 @@ TEST_CASE("the schema itself keeps a second owner, a short nonce, a reused nonce
         "INSERT INTO time_mark VALUES (1, 5)",
         "UPDATE time_mark SET seconds = -1",
         "INSERT INTO sessions VALUES ('s', 'nobody', '', '', '', 't', 't')",
-        "INSERT INTO secret_versions VALUES ('s', 2, 1, 2, zeroblob(12), zeroblob(5), zeroblob(16), 't')",
-        "INSERT INTO secret_versions VALUES ('s', 2, 1, 2, randomblob(12), zeroblob(0), zeroblob(16), 't')",
-        "INSERT INTO secret_versions VALUES ('s', 2, 1, 2, randomblob(12), zeroblob(512000), zeroblob(16), 't')",
-        "INSERT INTO secret_versions VALUES ('s', 2, 1, 2, randomblob(12), zeroblob(5), zeroblob(15), 't')",
-        "INSERT INTO secret_versions VALUES ('s', 2, 9, 2, randomblob(12), zeroblob(5), zeroblob(16), 't')",
-        "INSERT INTO secret_versions VALUES ('s', 2, 1, 2, 'text of 12 b', zeroblob(5), zeroblob(16), 't')",
+        "INSERT INTO secret_versions VALUES ('s', 2, 't', 1, 2, zeroblob(12), zeroblob(16), zeroblob(5))",
+        "INSERT INTO secret_versions VALUES ('s', 2, 't', 1, 2, randomblob(12), zeroblob(16), zeroblob(0))",
+        "INSERT INTO secret_versions VALUES ('s', 2, 't', 1, 2, randomblob(12), zeroblob(16), zeroblob(512000))",
+        "INSERT INTO secret_versions VALUES ('s', 2, 't', 1, 2, randomblob(12), zeroblob(15), zeroblob(5))",
+        "INSERT INTO secret_versions VALUES ('s', 2, 't', 9, 2, randomblob(12), zeroblob(16), zeroblob(5))",
+        "INSERT INTO secret_versions VALUES ('s', 2, 't', 1, 2, 'text of 12 b', zeroblob(16), zeroblob(5))",
         R"(INSERT INTO deployments VALUES (NULL, 'b', '550e8400-e29b-41d4-a716-446655440000', 'app', 2, 'install',
            'deployed', 't', 't', '', '', '', 1, 0))"}) {
     INFO(sql);

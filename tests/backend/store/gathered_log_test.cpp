@@ -24,6 +24,8 @@ namespace {
 // after it was closed.
 class LogDisk {
  public:
+  static constexpr int kEndless = 1'000'000'000;
+
   LogDisk() : real_(sqlite3_vfs_find(nullptr)), own_(*real_) {
     real_open() = real_->xOpen;
     own_.zName = "leger-log-disk";
@@ -40,13 +42,14 @@ class LogDisk {
 
   // Bytes of each write since the last call.
   std::vector<int> take() { return std::exchange(state().writes, {}); }
-  void set_full(bool is_full) { state().is_full = is_full; }
+  // From now on takes so many writes, and no more.
+  void set_room(int writes) { state().room = writes; }
 
  private:
   using Methods = sqlite3_io_methods;
   struct State {
     std::vector<int> writes;
-    bool is_full = false;
+    int room = kEndless;
   };
   static State& state() {
     static State state;
@@ -72,7 +75,7 @@ class LogDisk {
     return answer;
   }
   static int write(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 offset) {
-    if (state().is_full) return SQLITE_FULL;
+    if (state().room-- <= 0) return SQLITE_FULL;
     state().writes.push_back(count);
     return real_methods().xWrite(file, bytes, count, offset);
   }
@@ -114,6 +117,18 @@ struct Numbers {
   std::unique_ptr<Connection> reading;
 };
 
+// What is found after a crash, with so many bytes of the log.
+std::int64_t sum_after_crash(const Numbers& numbers, std::size_t bytes) {
+  const TemporaryFolder after;
+  std::ofstream(after / "test.db", std::ios::binary) << content_of(numbers.folder / "test.db");
+  std::ofstream(after / "test.db-wal", std::ios::binary) << content_of(numbers.folder / "test.db-wal").substr(0, bytes);
+  const auto connection = Connection::open(after / "test.db", Connection::Access::read_write).value();
+  Statement check = connection->prepare("PRAGMA integrity_check");
+  REQUIRE(check.step().value());
+  REQUIRE(check.text(0) == "ok");
+  return Numbers::sum(*connection);
+}
+
 constexpr int kFrame = 24 + 4096;
 constexpr int kMostAtOnce = 64 << 10;
 
@@ -138,19 +153,12 @@ TEST_CASE("of a write that power left half done nothing is there after it") {
   REQUIRE(numbers.add(2, 10'000));
   const auto writes = numbers.disk.take();
   REQUIRE(writes.size() == 1);
-  const std::string database = content_of(numbers.folder / "test.db");
-  const std::string log = content_of(numbers.folder / "test.db-wal");
-  const std::size_t before = log.size() - static_cast<std::size_t>(writes[0]);
-  const auto sum_with = [&](std::size_t size) {
-    const TemporaryFolder after;
-    std::ofstream(after / "test.db", std::ios::binary) << database;
-    std::ofstream(after / "test.db-wal", std::ios::binary) << log.substr(0, size);
-    const auto connection = Connection::open(after / "test.db", Connection::Access::read_write).value();
-    return Numbers::sum(*connection);
-  };
-  for (std::size_t size = before; size < log.size(); size += 500) REQUIRE(sum_with(size) == 1);
-  CHECK(sum_with(log.size() - 1) == 1);
-  CHECK(sum_with(log.size()) == 3);
+  const std::size_t all = content_of(numbers.folder / "test.db-wal").size();
+  for (std::size_t size = all - static_cast<std::size_t>(writes[0]); size < all; size += 500) {
+    REQUIRE(sum_after_crash(numbers, size) == 1);
+  }
+  CHECK(sum_after_crash(numbers, all - 1) == 1);
+  CHECK(sum_after_crash(numbers, all) == 3);
 }
 
 TEST_CASE("a transaction that is not synced is seen by another connection as well") {
@@ -174,21 +182,6 @@ TEST_CASE("connections that take turns to write, synced or not, see what the oth
   }
 }
 
-TEST_CASE("a transaction that changes pages of it which are in the log already is whole, synced or not") {
-  for (const char* synchronous : {"PRAGMA synchronous = OFF", "PRAGMA synchronous = FULL"}) {
-    Numbers numbers;
-    REQUIRE(numbers.writing->execute(synchronous).has_value());
-    REQUIRE(numbers.writing->execute("PRAGMA cache_size = 10; BEGIN").has_value());
-    for (int number = 2; number <= 300; ++number) REQUIRE(numbers.add(number, 5000));
-    REQUIRE(numbers.writing->execute("UPDATE numbers SET number = number + 1000").has_value());
-    REQUIRE(numbers.writing->execute("COMMIT").has_value());
-    CHECK(numbers.sum(*numbers.reading) == 300 * 301 / 2 + 300 * 1000);
-    Statement check = numbers.reading->prepare("PRAGMA integrity_check");
-    REQUIRE(check.step().value());
-    CHECK(check.text(0) == "ok");
-  }
-}
-
 TEST_CASE("a transaction of any size goes to the log in bounded pieces, none of them lost") {
   Numbers numbers;
   constexpr int kBytes = 3'000'000;
@@ -207,33 +200,55 @@ TEST_CASE("a transaction of any size goes to the log in bounded pieces, none of 
   CHECK(statement.integer(1) == 1);
 }
 
-TEST_CASE("a transaction reads the pages it has written to the log itself, when its memory has no room for them") {
+TEST_CASE(
+    "nothing of a transaction goes to the log before its commit, whatever its size, and nothing of one rolled back") {
   Numbers numbers;
   REQUIRE(numbers.writing->execute("PRAGMA cache_size = 10; BEGIN").has_value());
   for (int number = 2; number <= 300; ++number) REQUIRE(numbers.add(number, 5000));
   CHECK(numbers.sum(*numbers.writing) == 300 * 301 / 2);
-  Statement check = numbers.writing->prepare("PRAGMA integrity_check");
-  REQUIRE(check.step().value());
-  CHECK(check.text(0) == "ok");
-  CHECK(numbers.sum(*numbers.reading) == 1);
+  CHECK(numbers.disk.take().empty());
+  REQUIRE(numbers.writing->execute("ROLLBACK").has_value());
+  // Another one commits where that would have been; then everything that reads or changes the log comes by.
+  const auto other = Connection::open(numbers.folder / "test.db", Connection::Access::read_write).value();
+  REQUIRE(other->prepare("INSERT INTO numbers VALUES (2, zeroblob(50000))").run().has_value());
+  numbers.disk.take();
+  CHECK(numbers.sum(*numbers.writing) == 3);
+  CHECK(numbers.disk.take().empty());
+  CHECK(sum_after_crash(numbers, std::string::npos) == 3);
+  REQUIRE(numbers.writing->execute("PRAGMA wal_checkpoint(TRUNCATE)").has_value());
+  REQUIRE(numbers.add(3, 10));
+  CHECK(sum_after_crash(numbers, std::string::npos) == 6);
 }
 
-TEST_CASE("what was rolled back does not come with the next transaction") {
+TEST_CASE("a disk that is full at any piece refuses the whole transaction, and takes the next when it has room") {
+  constexpr int kBytes = 200'000;
+  for (int pieces = 0; pieces < 3; ++pieces) {
+    Numbers numbers;
+    numbers.disk.set_room(pieces);
+    CHECK_FALSE(numbers.add(2, kBytes));
+    CHECK(numbers.sum(*numbers.writing) == 1);
+    CHECK(sum_after_crash(numbers, std::string::npos) == 1);
+    numbers.disk.set_room(LogDisk::kEndless);
+    CHECK(numbers.add(3, kBytes));
+    CHECK(numbers.sum(*numbers.reading) == 4);
+    CHECK(sum_after_crash(numbers, std::string::npos) == 4);
+  }
+}
+
+TEST_CASE("a statement of a transaction that fails for itself is undone, and the rest is whole in the log") {
   Numbers numbers;
   REQUIRE(numbers.writing->execute("PRAGMA cache_size = 10; BEGIN").has_value());
-  for (int number = 100; number < 200; ++number) REQUIRE(numbers.add(number, 5000));
-  REQUIRE(numbers.writing->execute("ROLLBACK").has_value());
-  REQUIRE(numbers.add(2, 10));
-  CHECK(numbers.sum(*numbers.reading) == 3);
-}
-
-TEST_CASE("a disk that is full refuses the transaction, and takes the next when it has room") {
-  Numbers numbers;
-  numbers.disk.set_full(true);
-  CHECK_FALSE(numbers.add(2, 10'000));
-  CHECK_FALSE(numbers.add(2, 10'000));
-  numbers.disk.set_full(false);
-  CHECK(numbers.sum(*numbers.writing) == 1);
-  CHECK(numbers.add(3, 10'000));
-  CHECK(numbers.sum(*numbers.reading) == 4);
+  for (int number = 2; number <= 50; ++number) REQUIRE(numbers.add(number, 5000));
+  REQUIRE(numbers.writing->execute("SAVEPOINT job").has_value());
+  numbers.disk.set_room(0);
+  CHECK_FALSE(
+      numbers.writing
+          ->execute("INSERT INTO numbers SELECT CASE WHEN number = 50 THEN 1 ELSE number + 100 END, zeroblob(9000)"
+                    " FROM numbers")
+          .has_value());
+  REQUIRE(numbers.writing->execute("ROLLBACK TO job; RELEASE job").has_value());
+  numbers.disk.set_room(LogDisk::kEndless);
+  REQUIRE(numbers.writing->execute("COMMIT").has_value());
+  CHECK(numbers.sum(*numbers.reading) == 50 * 51 / 2);
+  CHECK(sum_after_crash(numbers, std::string::npos) == 50 * 51 / 2);
 }

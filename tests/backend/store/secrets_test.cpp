@@ -386,3 +386,9 @@ TEST_CASE("an unknown account has no secrets to put") {
   CHECK(store.put(kAlice, "a").has_value());
   CHECK(store.number("SELECT count(*) FROM secrets") == 1);
 }
+
+TEST_CASE("what a list tells of a secret stands before its value, which SQLite would read on its way") {
+  SecretStore store;
+  CHECK(store.number("SELECT (SELECT cid FROM pragma_table_info('secret_versions') WHERE name = 'ciphertext')"
+                     " - (SELECT max(cid) FROM pragma_table_info('secret_versions') WHERE name != 'ciphertext')") == 1);
+}

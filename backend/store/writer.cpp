@@ -1,7 +1,9 @@
 #include "backend/store/writer.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <exception>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -46,11 +48,13 @@ Result<void> Database::Writer::submit(Work work, Trace trace, const Done& done) 
   return {};
 }
 
-// Fills `batch` with what is queued; false when it is time to go.
+// Fills `batch` with what waits longest; false when it is time to go.
 bool Database::Writer::next_batch(Batch& batch) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-  batch.swap(queue_);
+  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kMostTogether));
+  std::move(queue_.begin(), end, std::back_inserter(batch));
+  queue_.erase(queue_.begin(), end);
   return !stopping_ || !batch.empty();
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// The writer's thread: takes all that is queued, runs it in one transaction, each job in a savepoint of its own, and
-// brings all results back to the loop at once. Owned by Database, for whom alone this header is.
+// The writer's thread: takes what is queued, runs it in one transaction, each job in a savepoint of its own, and brings
+// all results back to the loop at once. Owned by Database, for whom alone this header is.
 
 #include <condition_variable>
 #include <memory>
@@ -21,6 +21,8 @@ class Database::Writer {
   using Done = OneShot<Result<void>>;
 
   static constexpr std::size_t kMaxQueued = 4096;
+  // Jobs of one transaction, whose pages are in memory until its end.
+  static constexpr std::size_t kMostTogether = 64;
 
   // `loop` outlives the writer. std::system_error where no thread can be had.
   Writer(Loop& loop, std::unique_ptr<Connection> connection);

@@ -58,6 +58,26 @@ TEST_CASE("what waits together is synced together, before any of it is answered"
   CHECK(numbers.watch.take().ends_with("wwwwwL"));
 }
 
+TEST_CASE("of many that wait 64 are synced together, in their order, since their pages wait in memory") {
+  constexpr int kWaiting = 150;
+  Numbers numbers;
+  Several<Result<void>> tasks(numbers.store.loop());
+  Gate gate;
+  gate.enter(tasks, numbers.store.database());
+  for (int i = 0; i < kWaiting; ++i) {
+    tasks.start(numbers.store.database().write([&numbers, i](Connection& connection) {
+      numbers.watch.note('w');
+      return add_number(i)(connection);
+    }));
+  }
+  numbers.watch.take();
+  gate.open();
+  for (const auto& result : tasks.finish()) CHECK(result.has_value());
+  const std::string full(64, 'w');
+  CHECK(numbers.watch.take() == full + "L" + full + "L" + std::string(kWaiting - 128, 'w') + "L");
+  CHECK(numbers.count() == kWaiting);
+}
+
 TEST_CASE("a write whose sync fails is an error, and the next one tries anew") {
   Numbers numbers;
   numbers.watch.set(SyncWatch::LogSyncs::fail);

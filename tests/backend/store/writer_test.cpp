@@ -57,8 +57,8 @@ TEST_CASE("many writes at once share few durable transactions") {
   gate.open();
   for (const auto& result : tasks.finish()) CHECK(result.has_value());
   CHECK(store.count() == kWrites);
-  // The gate's transaction changes nothing and leaves no frame.
-  CHECK(commits_in_log(store.file("leger.db-wal")) - before == 1);
+  // The gate's transaction changes nothing and leaves no frame; of the others 64 go together.
+  CHECK(commits_in_log(store.file("leger.db-wal")) - before == 8);
 }
 
 TEST_CASE("one write after the other is durable one by one") {

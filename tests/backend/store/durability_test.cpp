@@ -25,6 +25,22 @@ struct Numbers {
   Store store;
 };
 
+// Writes that wait behind another: a `w` is noted when one is done.
+void write_together(Numbers& numbers, int count) {
+  Several<Result<void>> tasks(numbers.store.loop());
+  Gate gate;
+  gate.enter(tasks, numbers.store.database());
+  for (int i = 0; i < count; ++i) {
+    tasks.start(numbers.store.database().write([&numbers, i](Connection& connection) {
+      numbers.watch.note('w');
+      return add_number(i)(connection);
+    }));
+  }
+  numbers.watch.take();
+  gate.open();
+  for (const auto& result : tasks.finish()) CHECK(result.has_value());
+}
+
 Task<Result<void>> write_and_tell(Database& database, Database::Work work, std::promise<void>& written) {
   auto result = co_await database.write(std::move(work));
   written.set_value();
@@ -44,35 +60,14 @@ TEST_CASE("a write is synced before its answer, each by itself") {
 TEST_CASE("what waits together is synced together, before any of it is answered") {
   constexpr int kTogether = 5;
   Numbers numbers;
-  Several<Result<void>> tasks(numbers.store.loop());
-  Gate gate;
-  gate.enter(tasks, numbers.store.database());
-  for (int i = 0; i < kTogether; ++i) {
-    tasks.start(numbers.store.database().write([&numbers, i](Connection& connection) {
-      numbers.watch.note('w');
-      return add_number(i)(connection);
-    }));
-  }
-  gate.open();
-  for (const auto& result : tasks.finish()) CHECK(result.has_value());
+  write_together(numbers, kTogether);
   CHECK(numbers.watch.take().ends_with("wwwwwL"));
 }
 
 TEST_CASE("of many that wait 64 are synced together, in their order, since their pages wait in memory") {
   constexpr int kWaiting = 150;
   Numbers numbers;
-  Several<Result<void>> tasks(numbers.store.loop());
-  Gate gate;
-  gate.enter(tasks, numbers.store.database());
-  for (int i = 0; i < kWaiting; ++i) {
-    tasks.start(numbers.store.database().write([&numbers, i](Connection& connection) {
-      numbers.watch.note('w');
-      return add_number(i)(connection);
-    }));
-  }
-  numbers.watch.take();
-  gate.open();
-  for (const auto& result : tasks.finish()) CHECK(result.has_value());
+  write_together(numbers, kWaiting);
   const std::string full(64, 'w');
   CHECK(numbers.watch.take() == full + "L" + full + "L" + std::string(kWaiting - 128, 'w') + "L");
   CHECK(numbers.count() == kWaiting);

@@ -101,14 +101,21 @@ class Running(HostCase):
         self.assertNotEqual(self.host.run("root", "sh", "-c", "echo 1 >/proc/sys/vm/swappiness").code, 0)
 
     def test_the_command_ends_with_its_caller(self):
+        def runs():
+            return self.host.run("bob", "pgrep", "-x", "-f", "sleep 4242").code == 0
+
+        def wait_until(condition):
+            deadline = time.monotonic() + 20
+            while not condition() and time.monotonic() < deadline:
+                time.sleep(0.1)
+
         process = subprocess.Popen([*SCRIPT, "run", str(self.host.folder), "bob", "sleep", "4242"])
-        deadline = time.monotonic() + 20
-        while self.host.run("bob", "pgrep", "-f", "sleep 4242").code and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_until(runs)
+        self.assertTrue(runs())
         end(process)
         process.wait(20)
-        time.sleep(0.2)
-        self.assertEqual(self.host.run("bob", "pgrep", "-x", "-f", "sleep 4242").code, 1)
+        wait_until(lambda: not runs())
+        self.assertFalse(runs())
 
 
 class Rebooting(HostCase):

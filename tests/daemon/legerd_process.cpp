@@ -107,6 +107,7 @@ void LegerdProcess::wait_until_serving() {
     if (exit_code_) return true;
     try {
       const Client probe = unix_socket();
+      if (settings_.listens) tcp();  // which it opens after that
       return true;
     } catch (const std::runtime_error&) {
       return false;

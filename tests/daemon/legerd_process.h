@@ -34,7 +34,7 @@ class LegerdProcess {
   LegerdProcess(const LegerdProcess&) = delete;
   LegerdProcess& operator=(const LegerdProcess&) = delete;
 
-  // Until the Unix socket takes connections; throws with what it said when it ends before.
+  // Until its doors take connections; throws with what it said when it ends before.
   void wait_until_serving();
   // Its exit code, or 128 and the signal that ended it; throws where it does not end.
   int wait();

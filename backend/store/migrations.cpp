@@ -394,10 +394,13 @@ Result<void> migrate(Connection& connection, const std::string& path) {
   if (!header) return Fail(header.error());
   if (auto known = judge(*header, path); !known) return known;
   if (auto wal = use_wal(connection, path); !wal) return wal;
+  // A step may copy more than memory holds. What gathered_log.h warns of does no harm here: a step that fails is
+  // undone, and the connection writes no more.
+  if (auto spills = connection.execute("PRAGMA cache_spill = ON"); !spills) return spills;
   for (int step = static_cast<int>(header->schema) + 1; step <= newest_schema(); ++step) {
     if (auto done = run_step(connection, step); !done) return done;
   }
-  return {};
+  return connection.execute("PRAGMA cache_spill = OFF");
 }
 
 }  // namespace leger

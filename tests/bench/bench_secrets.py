@@ -12,7 +12,7 @@ import time
 
 from bench_token import UnixConnection, local_token, one_round
 from figures import Figure, Goal
-from measure import PATIENCE, Unmeasurable, end_wrk, start_wrk
+from measure import Unmeasurable, end_wrk, start_wrk
 from servers import Server, free_port, legerd, nginx
 
 LEVELS = [1, 16, 64]
